@@ -1,0 +1,78 @@
+# Everything a developer does, from a clone and nothing but make and Python 3.11 or later with venv.
+# Written for GNU make 3.81 and a POSIX shell. ARGS adds arguments: make test ARGS="-k tiers"
+
+PYTHON ?= python3.13 python3.12 python3.11 python3
+ARGS   ?=
+
+# uv from PATH if it runs and knows dependency groups, else one of our own.
+UV  := $(if $(shell uv sync --help 2>/dev/null | grep -e --all-groups),uv,.uv-bootstrap/bin/uv)
+BIN := .venv/bin
+
+# What each environment needs. They share .venv: a sync adds packages and removes none.
+SYNC_demo := --extra plot
+SYNC_dev  := --all-extras --group dev
+SYNC_docs := --group docs
+
+unexport VIRTUAL_ENV
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check bench docs clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.synced-demo ## draw a liquidation map and heatmap of a small simulated market into demo-output/
+	@$(BIN)/powderkeg demo $(ARGS)
+
+test: .venv/.synced-dev ## run all tests
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: .venv/.synced-dev ## lint, formatting, types and floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/.synced-dev ## measure speed and memory
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: .venv/.synced-docs ## build the documentation into site/; a broken link is an error
+	@$(BIN)/zensical build --clean --strict
+
+clean: ## remove everything that these verbs made
+	rm -rf .venv .uv-bootstrap demo-output site build dist .cache .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache .hypothesis .benchmarks
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is as old as its last sync: nothing is synced again until pyproject.toml or uv.lock changes.
+.venv/.synced-%: pyproject.toml $(wildcard uv.lock) | $(BIN)/python
+	@echo "Installing powderkeg and its $* dependencies into .venv (a minute or so the first time)"
+	@$(UV) sync --quiet --inexact $(SYNC_$*)
+	@touch $@
+
+# Shell: set python to the first of PYTHON that runs and is recent enough, or stop.
+find_python = for python in $(PYTHON) ''; do \
+    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+  done; \
+  if [ -z "$$python" ]; then \
+    echo "powderkeg needs Python 3.11 or later, and none of these is: $(PYTHON)." >&2; \
+    echo "Install one, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+    exit 1; \
+  fi
+
+$(BIN)/python: | $(filter .uv-bootstrap/%,$(UV))
+	@$(find_python); rm -rf .venv; $(UV) venv --quiet --python "$$python" .venv
+
+.uv-bootstrap/bin/uv:
+	@$(find_python); \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$python cannot make virtual environments: its venv or ensurepip module is missing." >&2; \
+	  echo "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere: install uv," >&2; \
+	  echo "or name another Python: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Installing uv into .uv-bootstrap with $$python"; \
+	rm -rf .uv-bootstrap && "$$python" -m venv .uv-bootstrap && \
+	.uv-bootstrap/bin/python -m pip install --quiet --disable-pip-version-check uv
