@@ -1,0 +1,1 @@
+"""What is read out of maps and held against what happened."""

@@ -1,0 +1,1 @@
+"""The command line: how people and scripts meet powderkeg."""

@@ -1,0 +1,1 @@
+"""Pure numerics: arrays in, arrays out; no clock, file, network or randomness of its own."""

@@ -1,0 +1,1 @@
+"""Simulated markets, for demonstrations and tests; never mixed with real data."""

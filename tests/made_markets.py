@@ -1,0 +1,78 @@
+"""Markets made on the spot for tests: no file, no recorded data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from powderkeg.model.arrays import FloatArray
+from powderkeg.model.market_frame import MarketFrame
+
+START = 1_735_689_600_000  # 2025-01-01
+STEP = 300_000
+
+
+def random_market(
+    bars: int,
+    *,
+    seed: int = 0,
+    price: float = 100_000.0,
+    volatility: float = 0.002,
+    holes: float = 0.02,
+    funding: float = 1e-4,
+) -> MarketFrame:
+    """Return five-minute bars with jumps and holes, moving open interest, and funding of both signs."""
+    generator = np.random.default_rng(seed)
+    close = np.log(price) + np.cumsum(generator.standard_t(3, bars) * volatility)
+    opened = np.concatenate([[np.log(price)], close[:-1]])
+    high = np.maximum(opened, close) + np.abs(generator.normal(size=bars)) * volatility / 2
+    low = np.minimum(opened, close) - np.abs(generator.normal(size=bars)) * volatility / 2
+    interest = 30_000 * np.exp(np.cumsum(generator.standard_t(3, bars) * 0.004))
+    interest[: bars // 50] = np.nan
+    volume = generator.gamma(0.5, 1_000.0, size=bars)
+    valid = generator.random(bars) >= holes
+
+    def prices(logs: FloatArray) -> FloatArray:
+        return np.where(valid, np.exp(logs), np.nan)
+
+    return MarketFrame(
+        symbol="BTC",
+        venue=None,
+        step=STEP,
+        ts=START + np.arange(bars, dtype=np.int64) * STEP,
+        open=prices(opened),
+        high=prices(high),
+        low=prices(low),
+        close=prices(close),
+        volume=np.where(valid, volume, np.nan),
+        mark_high=prices(high),
+        mark_low=prices(low),
+        mark_close=prices(close),
+        open_interest=interest,
+        open_interest_age=np.where(np.isfinite(interest), 0, -1),
+        valid=valid,
+        funding_rate=np.where(np.arange(bars) % 96 == 0, funding * generator.normal(1, 2, bars), 0.0),
+    )
+
+
+def flat_market(
+    bars: int, price: float = 100.0, interest: float = 1_000.0, volume: float = 100.0
+) -> MarketFrame:
+    """Return a market in which nothing happens."""
+    full = np.full(bars, price)
+    return MarketFrame(
+        symbol="X",
+        venue=None,
+        step=60_000,
+        ts=START + np.arange(bars, dtype=np.int64) * 60_000,
+        open=full,
+        high=full,
+        low=full,
+        close=full,
+        volume=np.full(bars, volume),
+        mark_high=full,
+        mark_low=full,
+        mark_close=full,
+        open_interest=np.full(bars, interest),
+        open_interest_age=np.zeros(bars, np.int64),
+        valid=np.ones(bars, np.bool_),
+    )
