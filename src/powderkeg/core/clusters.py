@@ -27,7 +27,8 @@ class Cluster:
     side
         ``long`` or ``short``: whose positions are liquidated there.
     price_low, price_high
-        Edges: where the smoothed density has fallen to half of its peak, or reaches a neighbour's valley.
+        Edges: where the smoothed density has fallen by half of its rise above the surroundings, or reaches a
+        neighbour's valley.
     price_peak
         Price of the densest bin.
     notional
@@ -56,13 +57,15 @@ def side_clusters(
     mark_price: float,
     open_interest: float,
     smoothing: int = 5,
-    minimum_relief: float = 0.15,
+    minimum_relief: float = 0.05,
+    minimum_height: float = 0.1,
 ) -> list[Cluster]:
     """Return the clusters of one side, largest notional first; none where nothing stands.
 
     The density is smoothed over `smoothing` bins. A peak counts when it rises above the higher of the two
     valleys that part it from higher ground by at least `minimum_relief` of its own height (topographic
-    prominence; the end of the map counts as a valley of height zero).
+    prominence; the end of the map counts as a valley of height zero). Its edges are where the density has
+    fallen by half of that rise.
 
     Parameters
     ----------
@@ -78,14 +81,18 @@ def side_clusters(
         Width of the moving average in bins, odd, at least 1.
     minimum_relief
         In (0, 1].
+    minimum_height
+        Peaks lower than this share of the side's highest are not clusters, in [0, 1].
     """
     if grid.count == 0 or not np.any(mass > 0):
         return []
     smooth = np.convolve(mass, np.full(smoothing, 1.0 / smoothing), mode="same")
+    # Rounded, so that a plateau is level.
+    smooth = np.round(smooth / smooth.max(), 9)
     edges = grid.edges
     clusters = []
-    for peak, left, right in _peaks(smooth, minimum_relief):
-        half = smooth[peak] / 2
+    for peak, relief, left, right in _peaks(smooth, minimum_relief, minimum_height):
+        half = smooth[peak] - relief / 2
         low = peak
         while low > left and smooth[low - 1] >= half:
             low -= 1
@@ -111,27 +118,32 @@ def side_clusters(
     return sorted(clusters, key=lambda cluster: -cluster.notional)
 
 
-def _peaks(height: FloatArray, minimum_relief: float) -> list[tuple[int, int, int]]:
-    """Return (peak, left, right) of every peak with enough relief; left and right bound its own ground.
+def _peaks(
+    height: FloatArray, minimum_relief: float, minimum_height: float
+) -> list[tuple[int, float, int, int]]:
+    """Return (peak, relief, left, right) of every peak with enough relief and height.
 
-    Neighbouring peaks share the lowest point between them as bound.
+    Left and right bound its own ground; neighbouring peaks share the lowest point between them as bound.
     """
     rising = np.diff(np.concatenate([[0.0], height, [0.0]]))
     # On a plateau the first bin counts.
-    candidates = np.flatnonzero((rising[:-1] > 0) & (_next_change(rising[1:]) < 0))
+    candidates = np.flatnonzero(
+        (rising[:-1] > 0) & (_next_change(rising[1:]) < 0) & (height >= minimum_height)
+    )
     kept = []
     for peak in candidates:
         higher_left = np.flatnonzero(height[:peak] > height[peak])
-        higher_right = np.flatnonzero(height[peak + 1 :] >= height[peak])
+        higher_right = np.flatnonzero(height[peak + 1 :] > height[peak])
         left_valley = height[higher_left[-1] : peak].min() if len(higher_left) else 0.0
         right_valley = height[peak : peak + 1 + higher_right[0] + 1].min() if len(higher_right) else 0.0
-        if height[peak] - max(left_valley, right_valley) >= minimum_relief * height[peak]:
-            kept.append(int(peak))
+        relief = float(height[peak] - max(left_valley, right_valley))
+        if relief >= minimum_relief * height[peak]:
+            kept.append((int(peak), relief))
     bounds = [0]
-    for before, after in itertools.pairwise(kept):
+    for (before, _), (after, _) in itertools.pairwise(kept):
         bounds.append(before + int(np.argmin(height[before : after + 1])))
     bounds.append(len(height) - 1)
-    return [(peak, bounds[i], bounds[i + 1]) for i, peak in enumerate(kept)]
+    return [(peak, relief, bounds[i], bounds[i + 1]) for i, (peak, relief) in enumerate(kept)]
 
 
 def _next_change(differences: FloatArray) -> FloatArray:
