@@ -1,0 +1,203 @@
+"""Models side by side with what was recorded: how many dollars, and in which order of days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from powderkeg.errors import InputError, WindowError
+from powderkeg.maps.map_run import map_run
+from powderkeg.model.arrays import FloatArray, IntArray, read_only
+from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
+from powderkeg.model.times import duration, iso
+from powderkeg.model.worlds_parameters import WorldsParameters
+
+_FEWEST_FOR_CORRELATION = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """One model and side.
+
+    Attributes
+    ----------
+    model
+        Name of the model.
+    side
+        ``long`` or ``short``: whose positions were liquidated.
+    predicted, recorded
+        USD over all intervals.
+    ratio
+        predicted / recorded; None if nothing was recorded.
+    rank_correlation
+        Spearman's correlation over the intervals; None with fewer than five, or where one side is constant.
+    """
+
+    model: str
+    side: str
+    predicted: float
+    recorded: float
+    ratio: float | None
+    rank_correlation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Models side by side with recorded liquidations over the same intervals.
+
+    Attributes
+    ----------
+    instrument
+        ``venue:symbol`` or the symbol.
+    start, end
+        The compared intervals, UTC milliseconds, shape (n,).
+    recorded_long, recorded_short
+        USD recorded in each, shape (n,).
+    predicted
+        Per model name the USD predicted in each, shape (n, 2) for (long, short).
+    rows
+        One per model and side.
+    notes
+        Intervals that were left out, and why.
+    """
+
+    instrument: str
+    start: IntArray
+    end: IntArray
+    recorded_long: FloatArray
+    recorded_short: FloatArray
+    predicted: dict[str, FloatArray]
+    rows: tuple[ComparisonRow, ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that ``powderkeg compare --json`` prints."""
+        return {
+            "instrument": self.instrument,
+            "units": {"predicted": "USD", "recorded": "USD"},
+            "rows": [{field: getattr(row, field) for field in ComparisonRow.__slots__} for row in self.rows],
+            "intervals": [
+                {
+                    "start": iso(int(self.start[i])),
+                    "end": iso(int(self.end[i])),
+                    "recorded_long": float(self.recorded_long[i]),
+                    "recorded_short": float(self.recorded_short[i]),
+                    "predicted": {
+                        model: {"long": float(values[i, 0]), "short": float(values[i, 1])}
+                        for model, values in self.predicted.items()
+                    },
+                }
+                for i in range(len(self.start))
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def comparison(
+    frame: MarketFrame, models: Sequence[str | WorldsParameters], *, step: str = "1d"
+) -> Comparison:
+    """Return the models' predicted liquidations beside those recorded in ``frame.liquidations``.
+
+    An interval counts when its bounds fall between bars, it lies inside the bars, and the open interest was
+    known in it; the model has been warmed up on everything before. Nothing is fitted: the ratio shows how far
+    the dollars are off, the rank correlation whether the order of the intervals is right. It is not a score;
+    much of the order is the size of the move itself.
+
+    Parameters
+    ----------
+    frame
+        With recorded liquidations.
+    models
+        Names or tables of parameters, at least one.
+    step
+        Recorded intervals shorter than this are added up to it first, on whole UTC multiples.
+
+    Raises
+    ------
+    InputError
+        The frame has no recorded liquidations, or `models` is empty.
+    WindowError
+        No recorded interval can be compared.
+    """
+    recorded = frame.liquidations
+    if recorded is None or len(recorded) == 0:
+        raise InputError("liquidations: the frame has none to compare with")
+    if not models:
+        raise InputError("models: none given")
+    start, end, recorded_totals = _merged(recorded, duration(step, "step"))
+    on_bars = ((start - frame.start) % frame.step == 0) & ((end - frame.start) % frame.step == 0)
+    inside = (start >= frame.start) & (end <= frame.end) & on_bars
+    known = np.concatenate([[0], np.cumsum(np.isfinite(frame.open_interest) & frame.valid)])
+    first = np.clip((start - frame.start) // frame.step, 0, len(frame))
+    stop = np.clip((end - frame.start) // frame.step, 0, len(frame))
+    used = inside & (known[stop] > known[first])
+    if not used.any():
+        raise WindowError(
+            f"liquidations: none of the {len(start)} recorded intervals, {iso(int(start[0]))} to "
+            f"{iso(int(end[-1]))}, lies inside the bars, {iso(frame.start)} to {iso(frame.end)}, and falls "
+            "on their bounds"
+        )
+    notes = () if used.all() else (f"{np.count_nonzero(~used)} recorded intervals outside the data left out",)
+    start, end = start[used], end[used]
+    actual = recorded_totals[used]
+
+    predicted: dict[str, FloatArray] = {}
+    rows = []
+    for model in models:
+        run = map_run(frame, model)
+        edges = np.unique(np.concatenate([start, end]))
+        totals = run.predicted_liquidations(edges)
+        interval = np.searchsorted(edges, start)
+        values = np.column_stack([totals.long_notional[interval], totals.short_notional[interval]])
+        name = run.parameters.name
+        predicted[name] = read_only(values)
+        rows += [
+            ComparisonRow(
+                model=name,
+                side=side,
+                predicted=float(values[:, column].sum()),
+                recorded=float(actual[:, column].sum()),
+                ratio=float(values[:, column].sum() / actual[:, column].sum())
+                if actual[:, column].sum() > 0
+                else None,
+                rank_correlation=_rank_correlation(values[:, column], actual[:, column]),
+            )
+            for column, side in enumerate(("long", "short"))
+        ]
+    return Comparison(
+        instrument=frame.instrument,
+        start=read_only(start, np.int64),
+        end=read_only(end, np.int64),
+        recorded_long=read_only(actual[:, 0]),
+        recorded_short=read_only(actual[:, 1]),
+        predicted=predicted,
+        rows=tuple(rows),
+        notes=notes,
+    )
+
+
+def _merged(recorded: LiquidationTotals, step: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return start, end and (n, 2) totals with intervals shorter than `step` added up to whole steps."""
+    totals = np.column_stack([recorded.long_notional, recorded.short_notional])
+    if np.any(recorded.end - recorded.start >= step):
+        return recorded.start, recorded.end, totals
+    starts, group = np.unique(recorded.start // step * step, return_inverse=True)
+    merged = np.zeros((len(starts), 2))
+    np.add.at(merged, group, totals)
+    return starts, starts + step, merged
+
+
+def _rank_correlation(left: FloatArray, right: FloatArray) -> float | None:
+    """Return Spearman's rank correlation, ties sharing their mean rank; None where it is not defined."""
+    if len(left) < _FEWEST_FOR_CORRELATION or np.ptp(left) == 0 or np.ptp(right) == 0:
+        return None
+    return float(np.corrcoef(_mean_ranks(left), _mean_ranks(right))[0, 1])
+
+
+def _mean_ranks(values: FloatArray) -> FloatArray:
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[group])

@@ -1,0 +1,382 @@
+"""One pass of a named model over a market frame, and everything that can be taken from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from powderkeg.core import worlds
+from powderkeg.core.inventory_state import InventoryState
+from powderkeg.core.named_models import model_parameters
+from powderkeg.errors import InputError, WindowError
+from powderkeg.maps.heatmap import Heatmap
+from powderkeg.maps.liquidation_map import LiquidationMap
+from powderkeg.model.arrays import BoolArray, FloatArray, IntArray, read_only
+from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.price_grid import PriceGrid
+from powderkeg.model.provenance import Provenance
+from powderkeg.model.times import DAY, HOUR, MINUTE, WEEK, duration, duration_text, iso, milliseconds
+from powderkeg.model.worlds_parameters import LONG, SHORT, WorldsParameters
+
+# The picture of a window has at most this many columns unless the caller asks for a step.
+_COLUMNS = 1_500
+_STEPS = (
+    *(MINUTE * minutes for minutes in (1, 5, 15, 30)),
+    *(HOUR * hours for hours in (1, 2, 4, 6, 12)),
+    DAY,
+    WEEK,
+)
+_LARGEST_HEATMAP = 8 << 30
+_CHECKPOINTS = 16
+_STALE_AFTER = 2 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedLiquidations:
+    """Modelled liquidations by side over half-open intervals; the counterpart of recorded totals.
+
+    Attributes
+    ----------
+    start, end
+        Interval bounds in UTC milliseconds, shape (n,).
+    long_notional, short_notional
+        USD at the liquidation prices, shape (n,). An interval without any observed bar holds NaN: nothing
+        is known of it, which is not zero.
+    """
+
+    start: IntArray
+    end: IntArray
+    long_notional: FloatArray
+    short_notional: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.int64))
+        for name in ("long_notional", "short_notional"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class MapRun:
+    """A model's pass over a frame, kept at a handful of instants so that any other is a short way off.
+
+    Attributes
+    ----------
+    frame
+        The market it has seen.
+    parameters
+        The model's numbers.
+    checkpoints
+        (rows folded in, state), ascending, the first before any bar and the last after all.
+    kernel
+        Which implementation runs.
+    """
+
+    frame: MarketFrame
+    parameters: WorldsParameters
+    checkpoints: tuple[tuple[int, InventoryState], ...]
+    kernel: worlds.KernelName
+
+    def map(self, at: str | int | None = None) -> LiquidationMap:
+        """Return the map as it was known at `at`, by default after the last bar.
+
+        Only bars that had ended by then, and observations known by then, are in it.
+
+        Raises
+        ------
+        WindowError
+            `at` lies outside the data, before the first open interest, or the open interest known then was
+            too old to say anything (two days, or three times its cadence if that is longer).
+        """
+        time = self.frame.end if at is None else milliseconds(at, "at")
+        rows = self.frame.rows_known_at(time)
+        self._require_open_interest(rows, "at")
+        state = self._state(rows)
+        quantity = np.einsum("sdtn,sdt->sn", worlds.standing_quantity(state), self.parameters.weights)
+        occupied = np.flatnonzero(quantity.sum(axis=0) > 0)
+        cut = slice(occupied[0], occupied[-1] + 1) if len(occupied) else slice(0, 0)
+        grid = state.grid
+        return LiquidationMap(
+            instrument=self.frame.instrument,
+            as_of=state.as_of,
+            mark_price=state.mark_price,
+            open_interest=state.open_interest * state.mark_price,
+            grid=PriceGrid(grid.width, grid.first + cut.start, cut.stop - cut.start),
+            long_notional=quantity[LONG, cut] * state.mark_price,
+            short_notional=quantity[SHORT, cut] * state.mark_price,
+            provenance=self._provenance(state, rows),
+        )
+
+    def heatmap(
+        self,
+        start: str | int | None = None,
+        end: str | int | None = None,
+        step: str | int | None = None,
+    ) -> Heatmap:
+        """Return the maps of [start, end], one every `step`.
+
+        The model is warmed up on everything before `start`. Columns stand at whole multiples of `step`.
+
+        Parameters
+        ----------
+        start, end
+            Window; by default from the first known open interest to the end of the data.
+        step
+            Distance of the columns, a multiple of the bars'; by default the finest of 1m, 5m, 15m, 30m, 1h,
+            2h, 4h, 6h, 12h, 1d and 1w that gives at most 1,500 columns.
+
+        Raises
+        ------
+        WindowError
+            The window is empty or reaches outside the data.
+        InputError
+            `step` is not a multiple of the bars', or the heatmap would take more than 8 GB.
+        """
+        frame = self.frame
+        known = np.flatnonzero(np.isfinite(frame.open_interest) & frame.valid)
+        if len(known) == 0:
+            raise WindowError("heatmap: no bar has both a price and a known open interest")
+        earliest = int(frame.ts[known[0]])
+        begin = earliest if start is None else milliseconds(start, "start")
+        stop = frame.end if end is None else milliseconds(end, "end")
+        if stop <= begin:
+            raise WindowError(f"end: {iso(stop)} is not after the start, {iso(begin)}")
+        if begin < earliest:
+            raise WindowError(f"start: {iso(begin)} is before the first known open interest, {iso(earliest)}")
+        length = self._column_length(stop - begin, step)
+        times = np.arange(-(-begin // length) * length, stop + 1, length, dtype=np.int64)
+        times = times[times >= earliest + frame.step]
+        if len(times) == 0:
+            raise WindowError(
+                f"step: no multiple of {duration_text(length)} lies between {iso(begin)} and {iso(stop)}"
+            )
+        frame.rows_known_at(int(times[-1]))
+        return self._columns_at(times, length)
+
+    def predicted_liquidations(self, edges: IntArray) -> PredictedLiquidations:
+        """Return the model's liquidations in each interval between neighbouring `edges`.
+
+        Parameters
+        ----------
+        edges
+            UTC milliseconds, ascending, shape (n + 1,), whole bars and inside the frame.
+
+        Raises
+        ------
+        InputError
+            `edges` are not ascending or do not fall between bars.
+        WindowError
+            An edge lies outside the frame.
+        """
+        edges = np.asarray(edges, np.int64)
+        frame = self.frame
+        if len(edges) < 2 or np.any(np.diff(edges) <= 0):
+            raise InputError("edges: expected at least two ascending times")
+        if np.any((edges - frame.start) % frame.step):
+            raise InputError(f"edges: not all of them fall between bars of {duration_text(frame.step)}")
+        if edges[0] < frame.start or edges[-1] > frame.end:
+            raise WindowError(
+                f"edges: {iso(int(edges[0]))} to {iso(int(edges[-1]))} reaches outside the bars, "
+                f"{iso(frame.start)} to {iso(frame.end)}"
+            )
+        first, stop = (edges[[0, -1]] - frame.start) // frame.step
+        at, state = self._checkpoint(int(first))
+        result = worlds.run(state, frame.rows(at, int(stop)), kernel=self.kernel)
+        predicted = result.predicted[first - at :]
+        observed = np.isfinite(predicted[:, LONG])
+        begins = (edges[:-1] - edges[0]) // frame.step
+        totals = np.add.reduceat(np.where(observed[:, None], predicted, 0.0), begins, axis=0)
+        totals[np.add.reduceat(observed.astype(np.int64), begins) == 0] = np.nan
+        return PredictedLiquidations(edges[:-1], edges[1:], totals[:, LONG], totals[:, SHORT])
+
+    def layers(self, at: str | int | None = None) -> tuple[PriceGrid, FloatArray]:
+        """Return the price grid and the USD standing in every world before weighting, shape (2, D, 4, bins).
+
+        Multiplied by weights and added up over D and 4 they are the map of those weights. `at` as in `map`.
+        """
+        time = self.frame.end if at is None else milliseconds(at, "at")
+        rows = self.frame.rows_known_at(time)
+        self._require_open_interest(rows, "at")
+        state = self._state(rows)
+        return state.grid, worlds.standing_quantity(state) * state.mark_price
+
+    def reweighted(self, model: str | WorldsParameters) -> MapRun:
+        """Return this run under the weights of another model, without running again.
+
+        Raises
+        ------
+        InputError
+            The model's dictionary of worlds is another one.
+        """
+        parameters = model_parameters(model)
+        if not self.parameters.shares_dictionary_with(parameters):
+            raise InputError(
+                f"model: {parameters.name!r} has other distance or turnover classes than "
+                f"{self.parameters.name!r}; run it on the frame instead"
+            )
+        states = tuple((rows, replace(state, parameters=parameters)) for rows, state in self.checkpoints)
+        return replace(self, parameters=parameters, checkpoints=states)
+
+    def _column_length(self, window: int, step: str | int | None) -> int:
+        bar = self.frame.step
+        if step is None:
+            fitting = [length for length in _STEPS if length % bar == 0 and window // length <= _COLUMNS]
+            return fitting[0] if fitting else bar * max(1, -(-window // (bar * _COLUMNS)))
+        length = duration(step, "step") if isinstance(step, str) else step
+        if length <= 0 or length % bar:
+            raise InputError(
+                f"step: {duration_text(length)} is not a multiple of the bars' {duration_text(bar)}"
+            )
+        return length
+
+    def _columns_at(self, times: IntArray, length: int) -> Heatmap:
+        frame = self.frame
+        stops = (times - frame.start) // frame.step
+        at, state = self._checkpoint(int(max(stops[0] - length // frame.step, 0)))
+        size = len(times) * (state.bins or self.checkpoints[-1][1].bins) * 8
+        if size > _LARGEST_HEATMAP:
+            raise InputError(
+                f"step: {len(times):,} columns would take {size / (1 << 30):.0f} GB; choose a longer step "
+                "or a shorter window"
+            )
+        rows = frame.rows(at, int(stops[-1]))
+        intervals = np.searchsorted(stops - at, np.arange(len(rows)), side="right")
+        # What precedes the first column's own interval is warm-up: an interval of its own, left out.
+        warm_up = np.arange(len(rows)) < stops[0] - at - length // frame.step
+        result = worlds.run(
+            state,
+            rows,
+            columns=stops - at - 1,
+            intervals=np.where(warm_up, 0, intervals + 1),
+            kernel=self.kernel,
+        )
+        predicted = np.einsum("isdt,sdt->is", result.interval_predicted[1:], self.parameters.weights)
+        notional = result.columns.notional
+        occupied = np.flatnonzero(notional.any(axis=(0, 1)))
+        cut = slice(occupied[0], occupied[-1] + 1) if len(occupied) else slice(0, 0)
+        grid = result.columns.grid
+        candle = _candles(frame, stops, length // frame.step)
+        last = stops - 1
+        observed = frame.valid & np.isfinite(frame.open_interest)
+        mark = _last_observed(frame.mark_close, observed)[last]
+        return Heatmap(
+            instrument=frame.instrument,
+            times=times,
+            grid=PriceGrid(grid.width, grid.first + int(cut.start), int(cut.stop - cut.start)),
+            long_notional=notional[:, LONG, cut],
+            short_notional=notional[:, SHORT, cut],
+            open=candle[0],
+            high=candle[1],
+            low=candle[2],
+            close=candle[3],
+            mark_price=mark,
+            open_interest=_last_observed(frame.open_interest, observed)[last] * mark,
+            predicted_long=predicted[:, LONG],
+            predicted_short=predicted[:, SHORT],
+            provenance=self._provenance(result.state, int(stops[-1])),
+        )
+
+    def _checkpoint(self, rows: int) -> tuple[int, InventoryState]:
+        """Return the latest checkpoint with at most `rows` rows."""
+        return next(entry for entry in reversed(self.checkpoints) if entry[0] <= rows)
+
+    def _state(self, rows: int) -> InventoryState:
+        at, state = self._checkpoint(rows)
+        return state if at == rows else worlds.run(state, self.frame.rows(at, rows), kernel=self.kernel).state
+
+    def _require_open_interest(self, rows: int, name: str) -> None:
+        frame, last = self.frame, rows - 1
+        time = int(frame.ts[last]) + frame.step
+        if not np.isfinite(frame.open_interest[last]):
+            known = np.flatnonzero(np.isfinite(frame.open_interest))
+            since = (
+                f"first known {iso(int(frame.ts[known[0]]) + frame.step)}" if len(known) else "never known"
+            )
+            raise WindowError(f"{name}: at {iso(time)} there is no open interest yet; it is {since}")
+        if not np.any(frame.valid[:rows] & np.isfinite(frame.open_interest[:rows])):
+            raise WindowError(f"{name}: no bar up to {iso(time)} has both a price and a known open interest")
+        cadence = next((series.cadence for series in frame.series if series.name == "open_interest"), 0)
+        age = int(frame.open_interest_age[last])
+        if age > max(_STALE_AFTER, 3 * cadence):
+            fresh = np.flatnonzero(frame.open_interest_age[:rows] == 0)
+            until = (
+                f"; the last fresh one is at {iso(int(frame.ts[fresh[-1]]) + frame.step)}"
+                if len(fresh)
+                else ""
+            )
+            raise WindowError(f"{name}: at {iso(time)} the open interest is {age / DAY:.1f} days old{until}")
+
+    def _provenance(self, state: InventoryState, rows: int) -> Provenance:
+        frame = self.frame
+        notes = [*frame.notes, self.parameters.source]
+        if not frame.valid[rows - 1]:
+            last = int(np.flatnonzero(frame.valid[:rows])[-1])
+            notes.append(f"the last observed bar ended {iso(int(frame.ts[last]) + frame.step)}")
+        return Provenance(
+            kind="modelled",
+            model=self.parameters.name,
+            parameter_hash=self.parameters.parameter_hash,
+            inputs=frame.series,
+            warm_up_share=worlds.warm_up_share(state, self.parameters.weights),
+            kernel=self.kernel,
+            notes=tuple(notes),
+        )
+
+
+def map_run(
+    frame: MarketFrame,
+    model: str | WorldsParameters = "worlds",
+    *,
+    kernel: worlds.KernelName | None = None,
+) -> MapRun:
+    """Return one pass of `model` over `frame`.
+
+    Parameters
+    ----------
+    frame
+        From `market_frame`.
+    model
+        ``worlds``, ``fixed_tiers``, ``diffuse``, or a table of parameters.
+    kernel
+        ``numba`` or ``numpy``; the faster one that can run by default.
+
+    Raises
+    ------
+    InputError
+        No model has that name, or the frame is empty.
+    """
+    parameters = model_parameters(model)
+    chosen = kernel or worlds.available_kernel()
+    state = worlds.init(parameters)
+    checkpoints = [(0, state)]
+    for stop in np.unique(np.linspace(0, len(frame), _CHECKPOINTS + 1).astype(np.int64))[1:]:
+        state = worlds.run(state, frame.rows(checkpoints[-1][0], int(stop)), kernel=chosen).state
+        checkpoints.append((int(stop), state))
+    return MapRun(frame=frame, parameters=parameters, checkpoints=tuple(checkpoints), kernel=chosen)
+
+
+def _candles(frame: MarketFrame, stops: IntArray, rows: int) -> tuple[FloatArray, ...]:
+    """Return open, high, low and close over the `rows` bars before each stop; NaN where none is valid."""
+    out = np.full((4, len(stops)), np.nan)
+    begins = np.maximum(stops - rows, 0)
+    bounds = np.column_stack([begins, stops]).ravel()
+    # reduceat takes [begin, stop) pairs at every other place; a stop at the very end needs one more element.
+    padded_high = np.append(np.where(frame.valid, frame.high, -np.inf), -np.inf)
+    padded_low = np.append(np.where(frame.valid, frame.low, np.inf), np.inf)
+    high = np.maximum.reduceat(padded_high, bounds)[::2]
+    low = np.minimum.reduceat(padded_low, bounds)[::2]
+    seen = np.isfinite(high)
+    index = np.arange(len(frame))
+    next_valid = np.minimum.accumulate(np.where(frame.valid, index, len(frame))[::-1])[::-1]
+    last_valid = np.maximum.accumulate(np.where(frame.valid, index, -1))
+    out[0, seen] = frame.open[next_valid[begins[seen]]]
+    out[1, seen] = high[seen]
+    out[2, seen] = low[seen]
+    out[3, seen] = frame.close[last_valid[stops[seen] - 1]]
+    return tuple(out)
+
+
+def _last_observed(values: FloatArray, observed: BoolArray) -> FloatArray:
+    """Return for each row the value of the last observed row up to it; the first row's before any was."""
+    return values[np.maximum.accumulate(np.where(observed, np.arange(len(values)), 0))]
