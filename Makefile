@@ -49,7 +49,7 @@ clean: ## remove everything that these verbs made
 # A stamp is as old as its last sync: nothing is synced again until pyproject.toml or uv.lock changes.
 .venv/.synced-%: pyproject.toml $(wildcard uv.lock) | $(BIN)/python
 	@echo "Installing powderkeg and its $* dependencies into .venv (a minute or so the first time)"
-	@$(UV) sync --quiet --inexact $(SYNC_$*)
+	@$(UV) sync --quiet --inexact --compile-bytecode $(SYNC_$*)
 	@touch $@
 
 # Shell: set python to the first of PYTHON that runs and is recent enough, or stop.

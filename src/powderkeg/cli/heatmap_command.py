@@ -1,0 +1,80 @@
+"""``powderkeg heatmap``: the liquidation map through time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from powderkeg.cli import options
+
+
+def heatmap(
+    bars: options.Bars,
+    open_interest: options.OpenInterest,
+    symbol: options.Symbol,
+    venue: options.Venue = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="First time shown, ISO 8601 UTC; the model warms up before.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--end", help="Last time shown, ISO 8601 UTC.")] = None,
+    step: Annotated[
+        str | None,
+        typer.Option("--step", help="Time between columns, such as 1h; by default at most 1,500 columns."),
+    ] = None,
+    model: options.Model = options.ModelName.WORLDS,
+    as_json: options.Json = False,
+    plot: options.Plot = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Write every occupied cell to this Parquet or CSV file."),
+    ] = None,
+    sides: options.Sides = 1,
+    unit: options.Unit = None,
+    open_interest_stamp: options.OpenInterestStamp = options.Stamp.INTERVAL,
+    bar_step: options.BarStep = None,
+    volume_scale: options.VolumeScale = 1.0,
+    mark: options.Mark = None,
+    funding: options.Funding = None,
+    column: options.Columns = None,
+) -> None:
+    """Show the map through time: levels appear as positions open and vanish when price sweeps them.
+
+    Example: powderkeg heatmap --bars bars.parquet --open-interest oi.csv --symbol BTC --start 2025-10-01
+    --plot heatmap.png
+    """
+    from powderkeg.cli.terminal import print_heatmap, print_json, print_written, working
+    from powderkeg.maps.map_run import map_run
+    from powderkeg.maps.table_file import write_table
+
+    with working("Reading the files"):
+        frame = options.frame_from(
+            bars=bars,
+            open_interest=open_interest,
+            symbol=symbol,
+            venue=venue,
+            sides=sides,
+            unit=unit,
+            stamp=open_interest_stamp,
+            bar_step=bar_step,
+            volume_scale=volume_scale,
+            columns=column,
+            mark=mark,
+            funding=funding,
+        )
+    with working(f"Running {model.value} over {len(frame):,} bars"):
+        result = map_run(frame, model.value).heatmap(start, end, step)
+    if output:
+        with working(f"Writing {output}"):
+            write_table(result.to_polars(), output)
+    if plot:
+        with working("Drawing"):
+            result.plot(plot)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_heatmap(result)
+    for path in (output, plot):
+        if path:
+            print_written(path, as_json=as_json)

@@ -1,0 +1,57 @@
+"""The entry point: one command per file; heavy imports wait inside the commands so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from powderkeg.cli.compare_command import compare
+from powderkeg.cli.demo_command import demo
+from powderkeg.cli.heatmap_command import heatmap
+from powderkeg.cli.map_command import liquidation_map
+from powderkeg.cli.models_command import models
+from powderkeg.cli.price_command import price
+from powderkeg.errors import PowderkegError
+from powderkeg.version import __version__
+
+app = typer.Typer(
+    name="powderkeg",
+    help="Liquidation maps, heatmaps and liquidation prices for crypto perpetual futures.\n\n"
+    "A map is risk geometry: where open interest would be force-closed under a stated model. It is never a "
+    "forecast of direction.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+app.command("map")(liquidation_map)
+app.command("heatmap")(heatmap)
+app.command("price")(price)
+app.command("compare")(compare)
+app.command("models")(models)
+app.command("demo")(demo)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Print the version if asked to."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; an error made by the input ends with its message on stderr and status 2."""
+    try:
+        app()
+    except PowderkegError as error:
+        from rich.console import Console
+
+        console = Console(stderr=True, soft_wrap=True)
+        console.print("[bold red]error:[/] ", end="")
+        console.print(str(error), markup=False, highlight=False)
+        sys.exit(2)

@@ -1,0 +1,213 @@
+"""Options that several commands share, each declared once, and the market frame that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.errors import InputError
+
+if TYPE_CHECKING:
+    from powderkeg.model.market_frame import MarketFrame
+
+
+class ModelName(StrEnum):
+    """Models that can be chosen by name."""
+
+    WORLDS = "worlds"
+    FIXED_TIERS = "fixed_tiers"
+    DIFFUSE = "diffuse"
+
+
+class OpenInterestUnit(StrEnum):
+    """Unit of the open interest column."""
+
+    BASE = "base"
+    USD = "usd"
+
+
+class Stamp(StrEnum):
+    """What the time of a row of a slower series means."""
+
+    INTERVAL = "interval"
+    INSTANT = "instant"
+
+
+class SideMeaning(StrEnum):
+    """What a bare `side` column of liquidations means."""
+
+    ORDER = "order"
+    POSITION = "position"
+
+
+_MARKET = "Market data"
+_READING = "How the files are read"
+
+Bars = Annotated[
+    Path,
+    typer.Option(
+        "--bars",
+        help="Price bars (Parquet or CSV): time, open, high, low, close, volume in base units.",
+        rich_help_panel=_MARKET,
+    ),
+]
+OpenInterest = Annotated[
+    Path,
+    typer.Option(
+        "--open-interest",
+        help="Open interest at its own cadence: time and a column in USD or base units.",
+        rich_help_panel=_MARKET,
+    ),
+]
+Symbol = Annotated[
+    str,
+    typer.Option("--symbol", help="Coin, such as BTC; selects its rows in a file with several coins."),
+]
+Venue = Annotated[
+    str | None,
+    typer.Option("--venue", help="Venue of the open interest; selects its rows in a file with several."),
+]
+Mark = Annotated[
+    Path | None,
+    typer.Option(
+        "--mark",
+        help="Mark price bars; levels are then swept by the mark instead of the last price.",
+        rich_help_panel=_MARKET,
+    ),
+]
+Funding = Annotated[
+    Path | None,
+    typer.Option(
+        "--funding", help="Funding rates; they move liquidation prices over time.", rich_help_panel=_MARKET
+    ),
+]
+Liquidations = Annotated[
+    Path,
+    typer.Option(
+        "--liquidations",
+        help="Recorded liquidations: events, or totals per interval (time, long_usd, short_usd).",
+        rich_help_panel=_MARKET,
+    ),
+]
+Sides = Annotated[
+    int,
+    typer.Option(
+        "--sides",
+        min=1,
+        max=2,
+        help="1 if the file counts each contract once, 2 if it counts both sides (it is then halved).",
+        rich_help_panel=_READING,
+    ),
+]
+Unit = Annotated[
+    OpenInterestUnit | None,
+    typer.Option(
+        "--open-interest-unit",
+        help="Unit of the open interest; read off the column's name where that tells.",
+        rich_help_panel=_READING,
+    ),
+]
+OpenInterestStamp = Annotated[
+    Stamp,
+    typer.Option(
+        "--open-interest-stamp",
+        help="interval: a row describes the time from its stamp to the next and counts once that is over; "
+        "instant: it is the state at its stamp.",
+        rich_help_panel=_READING,
+    ),
+]
+BarStep = Annotated[
+    str | None,
+    typer.Option("--bar-step", help="Merge bars to this length first, such as 1h.", rich_help_panel=_READING),
+]
+VolumeScale = Annotated[
+    float,
+    typer.Option(
+        "--volume-scale",
+        help="Multiply the volume by this; for bars of another venue than the open interest.",
+        rich_help_panel=_READING,
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        help="Name a column that is not recognised: TABLE.FIELD=NAME, as in bars.ts=my_time. Repeatable.",
+        rich_help_panel=_READING,
+    ),
+]
+SideColumn = Annotated[
+    SideMeaning | None,
+    typer.Option(
+        "--liquidation-side",
+        help="What a bare `side` column of liquidations holds: the side of the order or of the position.",
+        rich_help_panel=_READING,
+    ),
+]
+Model = Annotated[
+    ModelName, typer.Option("--model", help="Model of where positions stand; see `powderkeg models`.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for scripts, and nothing else.")]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", help="Draw a picture to this file (.png, .svg or .pdf).")
+]
+
+
+def column_mapping(entries: Sequence[str] | None) -> dict[str, dict[str, str]]:
+    """Return ``TABLE.FIELD=NAME`` entries as nested dictionaries.
+
+    Raises
+    ------
+    InputError
+        An entry does not have that form.
+    """
+    mapping: dict[str, dict[str, str]] = {}
+    for entry in entries or ():
+        target, equals, name = entry.partition("=")
+        table, dot, field = target.partition(".")
+        if not (equals and dot and table and field and name):
+            raise InputError(f"--column: {entry!r} is not of the form TABLE.FIELD=NAME, as bars.ts=my_time")
+        mapping.setdefault(table.strip().replace("-", "_"), {})[field.strip()] = name.strip()
+    return mapping
+
+
+def frame_from(
+    *,
+    bars: Path,
+    open_interest: Path,
+    symbol: str,
+    venue: str | None,
+    sides: int,
+    unit: OpenInterestUnit | None,
+    stamp: Stamp,
+    bar_step: str | None,
+    volume_scale: float,
+    columns: Sequence[str] | None,
+    mark: Path | None = None,
+    funding: Path | None = None,
+    liquidations: Path | None = None,
+    side_column: SideMeaning | None = None,
+) -> MarketFrame:
+    """Return the market frame that the options of a command describe."""
+    from powderkeg.maps.market_frame import market_frame
+
+    return market_frame(
+        bars,
+        open_interest,
+        symbol=symbol,
+        venue=venue,
+        mark=mark,
+        funding=funding,
+        liquidations=liquidations,
+        open_interest_unit=unit.value if unit else None,
+        open_interest_sides=2 if sides == 2 else 1,
+        open_interest_stamp=stamp.value,
+        columns=column_mapping(columns),
+        bar_step=bar_step,
+        volume_scale=volume_scale,
+        liquidation_side_meaning=side_column.value if side_column else None,
+    )

@@ -1,0 +1,305 @@
+"""What a person sees in the terminal. Scripts get `print_json`, which prints one object and nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from powderkeg.model.times import duration_text, iso
+
+if TYPE_CHECKING:
+    from powderkeg.analytics.comparison import Comparison
+    from powderkeg.maps.heatmap import Heatmap
+    from powderkeg.maps.liquidation_map import LiquidationMap
+    from powderkeg.model.provenance import Provenance
+
+output = Console(highlight=False)
+messages = Console(stderr=True, highlight=False)
+
+# Okabe-Ito orange and sky blue: told apart with every common kind of colour vision, on dark and light.
+LONG_COLOUR, SHORT_COLOUR = "#E69F00", "#56B4E9"
+_BUCKET = 0.01
+_BUCKETS = 12
+_BAR_WIDTH = 36
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+@contextmanager
+def working(task: str) -> Iterator[None]:
+    """Show a spinner with `task` on stderr while the block runs; nothing where stderr is not a terminal."""
+    if messages.is_terminal:
+        with messages.status(task):
+            yield
+    else:
+        yield
+
+
+def print_json(value: object) -> None:
+    """Print `value` as one JSON document; numbers that are not finite have become null before."""
+    print(json.dumps(_finite(value), allow_nan=False))
+
+
+def print_written(path: Path, *, as_json: bool) -> None:
+    """Say that a file was written: on stdout to a person, on stderr beside JSON."""
+    (messages if as_json else output).print(f"wrote {path}", soft_wrap=True)
+
+
+def usd(amount: float) -> str:
+    """Return an amount in USD with three significant digits, such as ``$4.34bn``."""
+    for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if abs(amount) >= 0.9995 * size:
+            return f"${_three_digits(amount / size)}{unit}"
+    return f"${amount:.0f}"
+
+
+def price_text(price: float) -> str:
+    """Return a price with six significant digits and thousands separators."""
+    decimals = max(0, 5 - math.floor(math.log10(abs(price)))) if price else 0
+    return f"{price:,.{decimals}f}"
+
+
+def print_map(result: LiquidationMap) -> None:
+    """Print the headline, a bar chart around the price, the imbalance and the largest clusters."""
+    output.print(
+        Text.assemble(
+            (f"{result.instrument}", "bold"),
+            f"  {result.kind} liquidation map as of {iso(result.as_of)}",
+        )
+    )
+    output.print(
+        f"mark price {price_text(result.mark_price)}   open interest {usd(result.open_interest)} per side   "
+        f"model {result.provenance.model}\n"
+    )
+    for sentence in headline(result):
+        output.print(sentence)
+    output.print()
+    _print_bars(result)
+    output.print()
+    _print_imbalance(result)
+    _print_clusters(result)
+    _print_provenance(result.provenance)
+
+
+def headline(result: LiquidationMap) -> list[str]:
+    """Return the sentences that a desk would quote, each with its price, distance, amount and share."""
+    sentences = []
+    for distance in (-0.05, 0.05, -0.10, 0.10):
+        reached = result.liquidated_if(result.mark_price * (1 + distance))
+        verb = "falls" if distance < 0 else "rises"
+        sentences.append(
+            f"If price {verb} {abs(distance):.0%} to {price_text(reached.price)}, {usd(reached.notional)} of "
+            f"{reached.position_side}s stand to be liquidated ({reached.share:.2%} of open interest)."
+        )
+    return sentences
+
+
+def print_heatmap(result: Heatmap) -> None:
+    """Print what the heatmap covers and how its columns move."""
+    output.print(
+        Text.assemble(
+            (f"{result.instrument}", "bold"), f"  {result.kind} heatmap, {len(result):,} columns of "
+        )
+        + Text(f"{duration_text(result.column_length)}, {result.grid.count:,} price bins")
+    )
+    output.print(
+        f"{iso(int(result.times[0]))} to {iso(int(result.times[-1]))}   model {result.provenance.model}\n"
+    )
+    table = Table(
+        "as of", "mark price", "open interest", "longs below", "shorts above", "swept longs", "swept shorts"
+    )
+    shown = sorted({round(i * (len(result) - 1) / 9) for i in range(10)})
+    previous = -1
+    for column in shown:
+        span = slice(previous + 1, column + 1)
+        table.add_row(
+            iso(int(result.times[column])),
+            price_text(float(result.mark_price[column])),
+            usd(float(result.open_interest[column])),
+            Text(usd(float(result.long_notional[column].sum())), style=LONG_COLOUR),
+            Text(usd(float(result.short_notional[column].sum())), style=SHORT_COLOUR),
+            Text(usd(float(result.predicted_long[span].sum())), style=LONG_COLOUR),
+            Text(usd(float(result.predicted_short[span].sum())), style=SHORT_COLOUR),
+        )
+        previous = column
+    for index in (1, 2, 3, 4, 5, 6):
+        table.columns[index].justify = "right"
+    output.print(table)
+    output.print("Swept: modelled liquidations since the row above.", style="dim")
+    _print_provenance(result.provenance)
+
+
+def print_position(result: Mapping[str, Any]) -> None:
+    """Print the liquidation of one position."""
+
+    def shown(price: float | None) -> str:
+        return "none: no price liquidates it" if price is None else price_text(price)
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("position", f"{result['position_side']} {result['leverage']:g}x, {result['contract']}")
+    table.add_row("entry price", price_text(result["entry_price"]))
+    table.add_row("liquidation price", Text(shown(result["liquidation_price"]), style="bold"))
+    if result["distance"] is not None:
+        table.add_row("distance", f"{result['distance']:+.2%}")
+    table.add_row("bankruptcy price", shown(result["bankruptcy_price"]))
+    table.add_row("margin", f"{result['margin']:,.8g} of {result['notional']:,.8g} notional")
+    table.add_row(
+        "maintenance margin",
+        f"{result['maintenance_margin']:,.8g} at a rate of {result['maintenance_margin_rate']:.3%}"
+        + (f", amount {result['maintenance_amount']:,.8g}" if result["maintenance_amount"] else ""),
+    )
+    output.print(table)
+    for assumption in result["assumptions"]:
+        output.print(f"Assumed: {assumption}.", style="dim")
+    if result["tiers"]:
+        output.print(
+            f"Tiers: {result['tiers']['instrument']}. {result['tiers']['source']}. Venues change "
+            "their tiers; check a position that matters.",
+            style="dim",
+        )
+
+
+def print_comparison(result: Comparison) -> None:
+    """Print the models' totals beside the recorded ones."""
+    output.print(
+        Text.assemble(
+            (result.instrument, "bold"),
+            f"  modelled against recorded liquidations, {len(result.start)} intervals, "
+            f"{iso(int(result.start[0]))} to {iso(int(result.end[-1]))}",
+        )
+    )
+    table = Table("model", "side", "predicted", "recorded", "predicted / recorded", "rank correlation")
+    for row in result.rows:
+        table.add_row(
+            row.model,
+            Text(row.side, style=LONG_COLOUR if row.side == "long" else SHORT_COLOUR),
+            usd(row.predicted),
+            usd(row.recorded),
+            "-" if row.ratio is None else f"{row.ratio:.3g}",
+            "-" if row.rank_correlation is None else f"{row.rank_correlation:.2f}",
+        )
+    for index in (2, 3, 4, 5):
+        table.columns[index].justify = "right"
+    output.print(table)
+    for note in result.notes:
+        output.print(note, style="dim")
+
+
+def _print_bars(result: LiquidationMap) -> None:
+    """Print one bar per step of 1 % around the mark price, highest price first, with running sums."""
+    steps = range(-_BUCKETS, _BUCKETS + 1)
+    reached = {k: result.liquidated_if(result.mark_price * (1 + _BUCKET * k)).notional for k in steps}
+    amounts = {k: reached[k] - reached[k - (1 if k > 0 else -1)] for k in steps if k}
+    largest = max(amounts.values()) or 1.0
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for heading in ("distance", "to price", "in this step", "", "cumulative"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for k in reversed(steps):
+        if k == 0:
+            table.add_row("", Text(price_text(result.mark_price), style="bold"), Text("mark", style="bold"))
+            continue
+        colour = SHORT_COLOUR if k > 0 else LONG_COLOUR
+        table.add_row(
+            f"{k * _BUCKET:+.0%}",
+            price_text(result.mark_price * (1 + _BUCKET * k)),
+            usd(amounts[k]),
+            Text(_bar(amounts[k] / largest), style=colour),
+            usd(reached[k]),
+        )
+    output.print(table)
+    output.print(Text.assemble(("█ shorts", SHORT_COLOUR), " above   ", ("█ longs", LONG_COLOUR), " below"))
+
+
+def _bar(share: float) -> str:
+    eighths = round(share * _BAR_WIDTH * 8)
+    return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def _print_imbalance(result: LiquidationMap) -> None:
+    table = Table("within", "longs below", "shorts above", "imbalance", title="Balance", title_justify="left")
+    for balance in result.imbalance():
+        shown = "-" if balance.imbalance is None else f"{balance.imbalance:+.2f}"
+        table.add_row(
+            f"±{balance.range:.0%}",
+            Text(usd(balance.long_notional), style=LONG_COLOUR),
+            Text(usd(balance.short_notional), style=SHORT_COLOUR),
+            shown,
+        )
+    for column in table.columns:
+        column.justify = "right"
+    output.print(table)
+
+
+def _print_clusters(result: LiquidationMap) -> None:
+    clusters = result.clusters(8)
+    if not clusters:
+        return
+    table = Table(
+        "side",
+        "from",
+        "to",
+        "peak",
+        "distance",
+        "notional",
+        "x diffuse",
+        title="Clusters",
+        title_justify="left",
+    )
+    for cluster in clusters:
+        table.add_row(
+            Text(cluster.side, style=LONG_COLOUR if cluster.side == "long" else SHORT_COLOUR),
+            price_text(cluster.price_low),
+            price_text(cluster.price_high),
+            price_text(cluster.price_peak),
+            f"{cluster.distance:+.1%}",
+            usd(cluster.notional),
+            f"{cluster.prominence:.2f}",
+        )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    output.print(table)
+
+
+def _print_provenance(provenance: Provenance) -> None:
+    for series in provenance.inputs:
+        notes = "; ".join(series.notes)
+        output.print(
+            f"{series.name}: {series.source}, {series.rows:,} rows every {duration_text(series.cadence)}, "
+            f"known for {series.coverage:.1%} of the bars" + (f"; {notes}" if notes else ""),
+            style="dim",
+        )
+    for note in provenance.notes:
+        output.print(note, style="dim")
+    share = max(provenance.warm_up_share)
+    if share > 0.01:
+        output.print(
+            f"Up to {share:.0%} of the map still rests on a guess about older positions.", style="yellow"
+        )
+    output.print(
+        "Notional standing under the model: positions may be closed or topped up before price gets there. "
+        f"Not a forecast of direction. {provenance.model} {provenance.parameter_hash}, "
+        f"powderkeg {provenance.version}.",
+        style="dim",
+    )
+
+
+def _three_digits(value: float) -> str:
+    decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return f"{value:,.{decimals}f}"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

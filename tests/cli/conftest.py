@@ -1,0 +1,51 @@
+"""The command line run in this process, and files for it to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from command_line import Command, Files, Finished
+from powderkeg.cli.main import main
+from powderkeg.simulation.small_market import SmallMarket, small_market
+
+START = 1_767_225_600_000
+
+
+@pytest.fixture
+def powderkeg(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs a line, and further arguments, and returns what it left behind."""
+
+    def run(line: str, *arguments: str | Path) -> Finished:
+        monkeypatch.setattr("sys.argv", ["powderkeg", *line.split(), *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "120")
+        capfd.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as left:
+            status = int(left.code or 0)
+        captured = capfd.readouterr()
+        return Finished(status, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def market() -> SmallMarket:
+    """Return twelve days of a simulated market."""
+    return small_market(np.random.default_rng(3), start=START, days=12)
+
+
+@pytest.fixture
+def files(market: SmallMarket, tmp_path: Path) -> Files:
+    """Write bars as Parquet and open interest as CSV."""
+    bars, interest = tmp_path / "bars.parquet", tmp_path / "open_interest.csv"
+    pl.DataFrame(
+        {name: getattr(market, name) for name in ("ts", "open", "high", "low", "close", "volume")}
+    ).write_parquet(bars)
+    pl.DataFrame({"ts": market.open_interest_ts, "open_interest": market.open_interest}).write_csv(interest)
+    return Files(bars, interest, tmp_path)

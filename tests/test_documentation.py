@@ -1,0 +1,109 @@
+"""The documentation holds: commands run, the reference is what the program says, names exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+import powderkeg
+from command_reference import BEGIN, END, command_reference
+from powderkeg.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+# Files that stand for a reader's own.
+SIMULATED_DAYS = {"2025-10-01": "2026-01-16", "2025-10-20": "2026-01-21", "2025-10-10T20": "2026-01-20T20"}
+OWN_FILES = {"bars.parquet": "simulated-bars.parquet", "open_interest.csv": "simulated-open-interest.csv"}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def documented_commands(*, recorded: bool) -> list[str]:
+    """Return the documented powderkeg commands that read recorded data, or those that do not."""
+    lines = {
+        line
+        for page in PAGES
+        for block in blocks(page, "sh")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.startswith("powderkeg ")
+    }
+    return sorted(line for line in lines if ("POWDERKEG_SHARED" in line) == recorded)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the demo has run, with files of the names that the pages use."""
+    folder = tmp_path_factory.mktemp("documentation")
+    run(f"powderkeg demo --output {folder / 'demo-output'}", folder)
+    shutil.copy(folder / "demo-output" / OWN_FILES["bars.parquet"], folder / "bars.parquet")
+    import polars as pl
+
+    interest = pl.read_parquet(folder / "demo-output" / "simulated-open-interest.parquet")
+    interest.write_csv(folder / "open_interest.csv")
+    return folder
+
+
+def run(line: str, folder: Path) -> int:
+    """Run one documented command line in `folder` and return its status."""
+    words = [os.path.expandvars(word) for word in shlex.split(line)]
+    before = Path.cwd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", words)
+        os.chdir(folder)
+        try:
+            main()
+        except SystemExit as left:
+            return int(left.code or 0)
+        finally:
+            os.chdir(before)
+    return 0
+
+
+@pytest.mark.parametrize("line", documented_commands(recorded=False))
+def test_documented_commands_run(line: str, demo_folder: Path) -> None:
+    assert run(line, demo_folder) == 0
+
+
+@pytest.mark.parametrize("line", documented_commands(recorded=True))
+def test_documented_commands_on_recorded_data_run(
+    line: str, demo_folder: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWDERKEG_SHARED", str(shared))
+    assert run(line, demo_folder) == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_documented_python_runs(page: Path, demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo_folder)
+    for block in blocks(page, "python"):
+        # The examples name days of the recorded year; the demo's market has others.
+        program = block
+        for recorded, simulated in SIMULATED_DAYS.items():
+            program = program.replace(recorded, simulated)
+        exec(program, {})  # noqa: S102 - our own pages
+
+
+def test_the_command_reference_is_what_the_program_says() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+    written = page[page.index(BEGIN) + len(BEGIN) : page.index(END)]
+    assert written.strip() == command_reference().strip(), (
+        "docs/cli.md is out of date: python tests/command_reference.py"
+    )
+
+
+def test_public_names_are_declared_once_and_exist() -> None:
+    assert set(powderkeg.__all__) - {"__version__"} == set(powderkeg._HOME_OF)
+    for name in powderkeg.__all__:
+        assert getattr(powderkeg, name).__doc__, name
+
+
+def test_every_heading_of_the_method_that_the_readme_promises_is_there() -> None:
+    for target in re.findall(r"\]\((docs/[^)#]+)", (ROOT / "README.md").read_text()):
+        assert (ROOT / target).is_file(), target
