@@ -7,11 +7,13 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import column_table
+import command_reference
 import powderkeg
-from command_reference import BEGIN, END, command_reference
 from powderkeg.cli.main import main
 
 ROOT = Path(__file__).parent.parent
@@ -90,12 +92,11 @@ def test_documented_python_runs(page: Path, demo_folder: Path, monkeypatch: pyte
         exec(program, {})  # noqa: S102 - our own pages
 
 
-def test_the_command_reference_is_what_the_program_says() -> None:
-    page = (ROOT / "docs" / "cli.md").read_text()
-    written = page[page.index(BEGIN) + len(BEGIN) : page.index(END)]
-    assert written.strip() == command_reference().strip(), (
-        "docs/cli.md is out of date: python tests/command_reference.py"
-    )
+@pytest.mark.parametrize("maker", [command_reference, column_table], ids=lambda maker: maker.__name__)
+def test_what_is_made_from_the_program_is_up_to_date(maker: ModuleType) -> None:
+    page = maker.PAGE.read_text()
+    written = page[page.index(maker.BEGIN) + len(maker.BEGIN) : page.index(maker.END)]
+    assert written.strip() == maker.made().strip(), f"run python tests/{maker.__name__}.py"
 
 
 def test_public_names_are_declared_once_and_exist() -> None:

@@ -63,7 +63,7 @@ def test_kernels_agree_through_the_october_crash(run: MapRun, frame: MarketFrame
     at, state = run._checkpoint(int(start))
     before = worlds.run(state, frame.rows(at, int(start))).state
     crash = frame.rows(int(start), int(start) + 96)
-    fast, slow = (worlds.run(before, crash, kernel=kernel) for kernel in ("numba", "numpy"))  # type: ignore[arg-type]
+    fast, slow = (worlds.run(before, crash, kernel=kernel) for kernel in ("numba", "numpy"))
     np.testing.assert_allclose(fast.predicted, slow.predicted, rtol=1e-6, atol=1.0)
     np.testing.assert_allclose(
         worlds.standing_quantity(fast.state), worlds.standing_quantity(slow.state), rtol=1e-6, atol=1e-6

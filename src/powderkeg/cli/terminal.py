@@ -28,7 +28,7 @@ messages = Console(stderr=True, highlight=False)
 LONG_COLOUR, SHORT_COLOUR = "#E69F00", "#56B4E9"
 _BUCKET = 0.01
 _BUCKETS = 12
-_BAR_WIDTH = 36
+_WIDEST_BAR, _BESIDE_BAR = 40, 50
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -79,7 +79,7 @@ def print_map(result: LiquidationMap) -> None:
         f"model {result.provenance.model}\n"
     )
     for sentence in headline(result):
-        output.print(sentence)
+        output.print(sentence, soft_wrap=True)
     output.print()
     _print_bars(result)
     output.print()
@@ -112,27 +112,34 @@ def print_heatmap(result: Heatmap) -> None:
     output.print(
         f"{iso(int(result.times[0]))} to {iso(int(result.times[-1]))}   model {result.provenance.model}\n"
     )
-    table = Table(
-        "as of", "mark price", "open interest", "longs below", "shorts above", "swept longs", "swept shorts"
-    )
-    shown = sorted({round(i * (len(result) - 1) / 9) for i in range(10)})
+    table = Table("as of", "mark", "per side", "longs -5%", "shorts +5%", "swept longs", "swept shorts")
     previous = -1
-    for column in shown:
-        span = slice(previous + 1, column + 1)
+    for column in sorted({round(i * (len(result) - 1) / 9) for i in range(10)}):
+        single = result.map_at(column)
+        within = (single.liquidated_if(single.mark_price * factor).notional for factor in (0.95, 1.05))
+        swept = (
+            float(values[previous + 1 : column + 1].sum())
+            for values in (result.predicted_long, result.predicted_short)
+        )
         table.add_row(
-            iso(int(result.times[column])),
-            price_text(float(result.mark_price[column])),
-            usd(float(result.open_interest[column])),
-            Text(usd(float(result.long_notional[column].sum())), style=LONG_COLOUR),
-            Text(usd(float(result.short_notional[column].sum())), style=SHORT_COLOUR),
-            Text(usd(float(result.predicted_long[span].sum())), style=LONG_COLOUR),
-            Text(usd(float(result.predicted_short[span].sum())), style=SHORT_COLOUR),
+            f"{iso(single.as_of)[:16]}Z",
+            price_text(single.mark_price),
+            usd(single.open_interest),
+            *(
+                Text(usd(amount), style=colour)
+                for pair in (within, swept)
+                for amount, colour in zip(pair, (LONG_COLOUR, SHORT_COLOUR), strict=True)
+            ),
         )
         previous = column
-    for index in (1, 2, 3, 4, 5, 6):
-        table.columns[index].justify = "right"
+    table.columns[0].no_wrap = True
+    for shown in table.columns[1:]:
+        shown.justify = "right"
     output.print(table)
-    output.print("Swept: modelled liquidations since the row above.", style="dim")
+    _print_note(
+        "Per side: open interest. Longs -5%, shorts +5%: what stands within 5 % of the mark. Swept: modelled "
+        "liquidations since the row above."
+    )
     _print_provenance(result.provenance)
 
 
@@ -157,12 +164,11 @@ def print_position(result: Mapping[str, Any]) -> None:
     )
     output.print(table)
     for assumption in result["assumptions"]:
-        output.print(f"Assumed: {assumption}.", style="dim")
+        _print_note(f"Assumed: {assumption}.")
     if result["tiers"]:
-        output.print(
-            f"Tiers: {result['tiers']['instrument']}. {result['tiers']['source']}. Venues change "
-            "their tiers; check a position that matters.",
-            style="dim",
+        _print_note(
+            f"Tiers: {result['tiers']['instrument']}. {result['tiers']['source']}. Venues change their "
+            "tiers; check a position that matters."
         )
 
 
@@ -189,7 +195,7 @@ def print_comparison(result: Comparison) -> None:
         table.columns[index].justify = "right"
     output.print(table)
     for note in result.notes:
-        output.print(note, style="dim")
+        _print_note(note)
 
 
 def _print_bars(result: LiquidationMap) -> None:
@@ -198,6 +204,7 @@ def _print_bars(result: LiquidationMap) -> None:
     reached = {k: result.liquidated_if(result.mark_price * (1 + _BUCKET * k)).notional for k in steps}
     amounts = {k: reached[k] - reached[k - (1 if k > 0 else -1)] for k in steps if k}
     largest = max(amounts.values()) or 1.0
+    width = max(8, min(_WIDEST_BAR, output.width - _BESIDE_BAR))
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for heading in ("distance", "to price", "in this step", "", "cumulative"):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -210,15 +217,15 @@ def _print_bars(result: LiquidationMap) -> None:
             f"{k * _BUCKET:+.0%}",
             price_text(result.mark_price * (1 + _BUCKET * k)),
             usd(amounts[k]),
-            Text(_bar(amounts[k] / largest), style=colour),
+            Text(_bar(amounts[k] / largest, width), style=colour),
             usd(reached[k]),
         )
     output.print(table)
     output.print(Text.assemble(("█ shorts", SHORT_COLOUR), " above   ", ("█ longs", LONG_COLOUR), " below"))
 
 
-def _bar(share: float) -> str:
-    eighths = round(share * _BAR_WIDTH * 8)
+def _bar(share: float, width: int) -> str:
+    eighths = round(share * width * 8)
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
 
 
@@ -268,26 +275,30 @@ def _print_clusters(result: LiquidationMap) -> None:
 
 
 def _print_provenance(provenance: Provenance) -> None:
+    output.print("\nWhat this rests on", style="bold")
     for series in provenance.inputs:
-        notes = "; ".join(series.notes)
-        output.print(
-            f"{series.name}: {series.source}, {series.rows:,} rows every {duration_text(series.cadence)}, "
-            f"known for {series.coverage:.1%} of the bars" + (f"; {notes}" if notes else ""),
-            style="dim",
+        every = f" every {duration_text(series.cadence)}" if series.cadence else ""
+        _print_note(
+            f"{series.name}: {series.source}, {series.rows:,} rows{every}, "
+            f"known for {series.coverage:.1%} of the bars"
         )
+        for note in series.notes:
+            _print_note(f"  {note}")
     for note in provenance.notes:
-        output.print(note, style="dim")
+        _print_note(note)
     share = max(provenance.warm_up_share)
     if share > 0.01:
-        output.print(
-            f"Up to {share:.0%} of the map still rests on a guess about older positions.", style="yellow"
-        )
-    output.print(
+        warning = f"Up to {share:.0%} of the map still rests on a guess about older positions."
+        output.print(warning, style="yellow", soft_wrap=True)
+    _print_note(
         "Notional standing under the model: positions may be closed or topped up before price gets there. "
         f"Not a forecast of direction. {provenance.model} {provenance.parameter_hash}, "
-        f"powderkeg {provenance.version}.",
-        style="dim",
+        f"powderkeg {provenance.version}."
     )
+
+
+def _print_note(text: str) -> None:
+    output.print(text, style="dim", markup=False, soft_wrap=True)
 
 
 def _three_digits(value: float) -> str:
