@@ -81,15 +81,27 @@ def test_documented_commands_on_recorded_data_run(
     assert run(line, demo_folder) == 0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_documented_python_runs(page: Path, demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+PROGRAMS = [(page.name, block) for page in PAGES for block in blocks(page, "python")]
+
+
+@pytest.mark.parametrize(("page", "program"), [p for p in PROGRAMS if "POWDERKEG_SHARED" not in p[1]])
+def test_documented_python_runs(
+    page: str, program: str, demo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(demo_folder)
-    for block in blocks(page, "python"):
-        # The examples name days of the recorded year; the demo's market has others.
-        program = block
-        for recorded, simulated in SIMULATED_DAYS.items():
-            program = program.replace(recorded, simulated)
-        exec(program, {})  # noqa: S102 - our own pages
+    # The examples name days of the recorded year; the demo's market has others.
+    for recorded, simulated in SIMULATED_DAYS.items():
+        program = program.replace(recorded, simulated)
+    exec(program, {})  # noqa: S102 - our own pages
+
+
+@pytest.mark.parametrize(("page", "program"), [p for p in PROGRAMS if "POWDERKEG_SHARED" in p[1]])
+def test_documented_python_on_recorded_data_prints_what_the_page_says(
+    page: str, program: str, shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWDERKEG_SHARED", str(shared))
+    exec(program, {})  # noqa: S102 - our own pages
+    assert f"prints `{capsys.readouterr().out.strip()}`" in (ROOT / "docs" / page).read_text()
 
 
 @pytest.mark.parametrize("maker", [command_reference, column_table], ids=lambda maker: maker.__name__)
