@@ -1,8 +1,8 @@
 """Liquidation intelligence for crypto perpetual futures.
 
-A liquidation map says where open interest would be force-closed, in USD by price. powderkeg estimates it from public
-market data with a published method, and says of every number which model it comes from, what it has seen and how much
-of it is a guess. A map is risk geometry, never a forecast of direction.
+A liquidation map says where open interest would be force-closed, in USD by price. powderkeg estimates it
+from public market data with a published method, and says of every number which model it comes from, what it
+has seen and how much of it is a guess. A map is risk geometry, never a forecast of direction.
 
     import powderkeg
 

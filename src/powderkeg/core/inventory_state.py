@@ -13,6 +13,8 @@ from powderkeg.model.worlds_parameters import LONG, SHORT, TURNOVER_CLASSES, Wor
 
 # Bins kept free at each end, so that the neighbours of an occupied bin always exist.
 _MARGIN = 4
+# Sums of differences leave rounding behind; less than this share of the open interest is nothing.
+RESIDUE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def masses(state: InventoryState) -> FloatArray:
     index = np.arange(state.bins)
     outside = (index < state.bottom[:, :, None]) | (index > state.top[:, :, None])
     quantity[np.broadcast_to(outside[:, :, None, :], quantity.shape)] = 0.0
-    quantity[quantity < 1e-12 * state.open_interest] = 0.0
+    quantity[quantity < RESIDUE * state.open_interest] = 0.0
     return np.ascontiguousarray(quantity)
 
 

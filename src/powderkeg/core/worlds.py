@@ -21,7 +21,14 @@ from typing import Literal, Protocol
 import numpy as np
 
 from powderkeg.core import worlds_reference
-from powderkeg.core.inventory_state import InventoryState, covering, empty_state, from_masses, masses
+from powderkeg.core.inventory_state import (
+    RESIDUE,
+    InventoryState,
+    covering,
+    empty_state,
+    from_masses,
+    masses,
+)
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import BoolArray, FloatArray, IntArray
 from powderkeg.model.market_frame import MarketFrame
@@ -336,6 +343,7 @@ def _fold_numba(state: InventoryState, bars: _BarsInBins, rows: slice, work: _Wo
         work.intervals[rows],
         work.predicted[rows],
         work.interval_predicted,
+        RESIDUE,
         work.column_rows - rows.start,
         work.column_factor,
         work.column_first_bin,

@@ -197,11 +197,13 @@ def _standing_side(
     top: IntArray,
     bottom: IntArray,
     weights: FloatArray,
+    residue: float,
     out: FloatArray,
 ) -> tuple[int, int]:
     """Write the standing quantity per storage bin under `weights` into `out`; return the bins' range.
 
-    Outside (lowest, highest) nothing stands, and what `out` holds there means nothing.
+    Outside (lowest, highest) nothing stands, and what `out` holds there means nothing. What does not exceed
+    `residue` is left by rounding, and set to zero.
     """
     classes, bins = increments.shape[0], increments.shape[1]
     lowest, highest = bins, -1
@@ -229,7 +231,7 @@ def _standing_side(
     mass = 0.0
     for j in range(highest, lowest - 1, -1):
         mass += out[j]
-        out[j] = max(mass, 0.0)
+        out[j] = mass if mass > residue else 0.0
     return lowest, highest
 
 
@@ -259,6 +261,7 @@ def advance(
     interval: IntArray,
     predicted: FloatArray,
     interval_predicted: FloatArray,
+    residue_share: float,
     column_rows: IntArray,
     column_factor: FloatArray,
     column_first_bin: int,
@@ -330,13 +333,14 @@ def advance(
         while column < len(column_rows) and column_rows[column] == n:
             shift = first_bin + drift[n] - column_first_bin
             factor = column_factor[column]
+            residue = residue_share * previous_interest
             lowest, highest = _standing_side(
-                increments[0], growth[0], top[0], bottom[0], weights[0], standing
+                increments[0], growth[0], top[0], bottom[0], weights[0], residue, standing
             )
             for j in range(lowest, highest + 1):
                 columns[column, 0, shift + j] = standing[j] * factor
             lowest, highest = _standing_side(
-                increments[1], growth[1], top[1], bottom[1], weights[1], standing
+                increments[1], growth[1], top[1], bottom[1], weights[1], residue, standing
             )
             for j in range(lowest, highest + 1):
                 columns[column, 1, shift + bins - 1 - j] = standing[j] * factor
