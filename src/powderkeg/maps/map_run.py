@@ -12,7 +12,8 @@ from powderkeg.core.named_models import model_parameters
 from powderkeg.errors import InputError, WindowError
 from powderkeg.maps.heatmap import Heatmap
 from powderkeg.maps.liquidation_map import LiquidationMap
-from powderkeg.model.arrays import BoolArray, FloatArray, IntArray, read_only
+from powderkeg.maps.merged_bars import candles, last_observed
+from powderkeg.model.arrays import FloatArray, IntArray, read_only
 from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.price_grid import PriceGrid
 from powderkeg.model.provenance import Provenance
@@ -256,10 +257,10 @@ class MapRun:
         occupied = np.flatnonzero(notional.any(axis=(0, 1)))
         cut = slice(occupied[0], occupied[-1] + 1) if len(occupied) else slice(0, 0)
         grid = result.columns.grid
-        candle = _candles(frame, stops, length // frame.step)
+        candle = candles(frame, stops, length // frame.step)
         last = stops - 1
         observed = frame.valid & np.isfinite(frame.open_interest)
-        mark = _last_observed(frame.mark_close, observed)[last]
+        mark = last_observed(frame.mark_close, observed)[last]
         return Heatmap(
             instrument=frame.instrument,
             times=times,
@@ -271,7 +272,7 @@ class MapRun:
             low=candle[2],
             close=candle[3],
             mark_price=mark,
-            open_interest=_last_observed(frame.open_interest, observed)[last] * mark,
+            open_interest=last_observed(frame.open_interest, observed)[last] * mark,
             predicted_long=predicted[:, LONG],
             predicted_short=predicted[:, SHORT],
             provenance=self._provenance(result.state, int(stops[-1])),
@@ -354,29 +355,3 @@ def map_run(
         state = worlds.run(state, frame.rows(checkpoints[-1][0], int(stop)), kernel=chosen).state
         checkpoints.append((int(stop), state))
     return MapRun(frame=frame, parameters=parameters, checkpoints=tuple(checkpoints), kernel=chosen)
-
-
-def _candles(frame: MarketFrame, stops: IntArray, rows: int) -> tuple[FloatArray, ...]:
-    """Return open, high, low and close over the `rows` bars before each stop; NaN where none is valid."""
-    out = np.full((4, len(stops)), np.nan)
-    begins = np.maximum(stops - rows, 0)
-    bounds = np.column_stack([begins, stops]).ravel()
-    # reduceat takes [begin, stop) pairs at every other place; a stop at the very end needs one more element.
-    padded_high = np.append(np.where(frame.valid, frame.high, -np.inf), -np.inf)
-    padded_low = np.append(np.where(frame.valid, frame.low, np.inf), np.inf)
-    high = np.maximum.reduceat(padded_high, bounds)[::2]
-    low = np.minimum.reduceat(padded_low, bounds)[::2]
-    seen = np.isfinite(high)
-    index = np.arange(len(frame))
-    next_valid = np.minimum.accumulate(np.where(frame.valid, index, len(frame))[::-1])[::-1]
-    last_valid = np.maximum.accumulate(np.where(frame.valid, index, -1))
-    out[0, seen] = frame.open[next_valid[begins[seen]]]
-    out[1, seen] = high[seen]
-    out[2, seen] = low[seen]
-    out[3, seen] = frame.close[last_valid[stops[seen] - 1]]
-    return tuple(out)
-
-
-def _last_observed(values: FloatArray, observed: BoolArray) -> FloatArray:
-    """Return for each row the value of the last observed row up to it; the first row's before any was."""
-    return values[np.maximum.accumulate(np.where(observed, np.arange(len(values)), 0))]
