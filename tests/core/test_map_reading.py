@@ -65,14 +65,17 @@ def test_imbalance_is_positive_when_more_stands_above() -> None:
     mark = float(GRID.edges[200])
     longs, shorts = np.zeros(GRID.count), np.zeros(GRID.count)
     longs[195], shorts[205], shorts[390] = 1.0, 3.0, 100.0
-    balance = range_imbalance(GRID, longs, shorts, mark, 0.02)
+    balance = range_imbalance(GRID, longs, shorts, mark_price=mark, open_interest=1_000.0, distance=0.02)
     assert (balance.long_notional, balance.short_notional) == pytest.approx((1.0, 3.0))
     assert balance.imbalance == pytest.approx(0.5)
+    assert not balance.thin
 
 
 def test_nothing_within_range_has_no_imbalance() -> None:
     nothing = np.zeros(GRID.count)
-    assert range_imbalance(GRID, nothing, nothing, float(GRID.edges[200]), 0.02).imbalance is None
+    mark = float(GRID.edges[200])
+    balance = range_imbalance(GRID, nothing, nothing, mark_price=mark, open_interest=1.0, distance=0.02)
+    assert (balance.imbalance, balance.thin) == (None, True)
 
 
 def clusters_of(mass: np.ndarray, side: str = "long") -> list[tuple[float, float]]:

@@ -233,6 +233,7 @@ def _print_imbalance(result: LiquidationMap) -> None:
     table = Table("within", "longs below", "shorts above", "imbalance", title="Balance", title_justify="left")
     for balance in result.imbalance():
         shown = "-" if balance.imbalance is None else f"{balance.imbalance:+.2f}"
+        shown += " (thin)" if balance.thin else ""
         table.add_row(
             f"±{balance.range:.0%}",
             Text(usd(balance.long_notional), style=LONG_COLOUR),

@@ -13,6 +13,9 @@ import numpy as np
 from powderkeg.model.arrays import FloatArray
 from powderkeg.model.price_grid import PriceGrid
 
+# A range with less than this share of one-sided open interest in it is called thin.
+THIN_SHARE = 1e-3
+
 
 def cumulative_long(mass: FloatArray) -> FloatArray:
     """Return the long mass liquidated once price has fallen to each bin edge, shape (bins + 1,), falling."""
@@ -69,18 +72,31 @@ class RangeImbalance:
     imbalance
         (short - long) / (short + long) in [-1, 1]: positive when more stands above. None if nothing stands
         there.
+    thin
+        True if less than a thousandth of one-sided open interest stands in the range on both sides together:
+        the imbalance then tells which extreme was swept last, and little else.
     """
 
     range: float
     long_notional: float
     short_notional: float
     imbalance: float | None
+    thin: bool
 
 
 def range_imbalance(
-    grid: PriceGrid, long_mass: FloatArray, short_mass: FloatArray, mark_price: float, distance: float
+    grid: PriceGrid,
+    long_mass: FloatArray,
+    short_mass: FloatArray,
+    *,
+    mark_price: float,
+    open_interest: float,
+    distance: float,
 ) -> RangeImbalance:
-    """Return the balance of long mass below and short mass above `mark_price` within `distance` in (0, 1)."""
+    """Return the balance of long mass below and short mass above `mark_price` within `distance` in (0, 1).
+
+    Masses and the one-sided `open_interest` are in the same unit.
+    """
     long_notional = liquidated_at(grid, cumulative_long(long_mass), mark_price * (1 - distance))
     short_notional = liquidated_at(grid, cumulative_short(short_mass), mark_price * (1 + distance))
     total = long_notional + short_notional
@@ -89,4 +105,5 @@ def range_imbalance(
         long_notional=long_notional,
         short_notional=short_notional,
         imbalance=(short_notional - long_notional) / total if total > 0 else None,
+        thin=total < THIN_SHARE * open_interest,
     )

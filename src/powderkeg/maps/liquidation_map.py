@@ -192,7 +192,14 @@ class LiquidationMap:
             if not 0 < distance < 1:
                 raise InputError(f"range: {distance} is not a fraction between 0 and 1")
         return [
-            range_imbalance(self.grid, self.long_notional, self.short_notional, self.mark_price, distance)
+            range_imbalance(
+                self.grid,
+                self.long_notional,
+                self.short_notional,
+                mark_price=self.mark_price,
+                open_interest=self.open_interest,
+                distance=distance,
+            )
             for distance in ranges
         ]
 

@@ -96,7 +96,7 @@ class MapRun:
         state = self._state(rows)
         quantity = np.einsum("sdtn,sdt->sn", worlds.standing_quantity(state), self.parameters.weights)
         occupied = np.flatnonzero(quantity.sum(axis=0) > 0)
-        cut = slice(occupied[0], occupied[-1] + 1) if len(occupied) else slice(0, 0)
+        cut = slice(int(occupied[0]), int(occupied[-1]) + 1) if len(occupied) else slice(0, 0)
         grid = state.grid
         return LiquidationMap(
             instrument=self.frame.instrument,
@@ -255,7 +255,7 @@ class MapRun:
         predicted = np.einsum("isdt,sdt->is", result.interval_predicted[1:], self.parameters.weights)
         notional = result.columns.notional
         occupied = np.flatnonzero(notional.any(axis=(0, 1)))
-        cut = slice(occupied[0], occupied[-1] + 1) if len(occupied) else slice(0, 0)
+        cut = slice(int(occupied[0]), int(occupied[-1]) + 1) if len(occupied) else slice(0, 0)
         grid = result.columns.grid
         candle = candles(frame, stops, length // frame.step)
         last = stops - 1
@@ -264,7 +264,7 @@ class MapRun:
         return Heatmap(
             instrument=frame.instrument,
             times=times,
-            grid=PriceGrid(grid.width, grid.first + int(cut.start), int(cut.stop - cut.start)),
+            grid=PriceGrid(grid.width, grid.first + cut.start, cut.stop - cut.start),
             long_notional=notional[:, LONG, cut],
             short_notional=notional[:, SHORT, cut],
             open=candle[0],
