@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from powderkeg.errors import InputError, WindowError
+from powderkeg.analytics.recorded_intervals import recorded_intervals
+from powderkeg.errors import InputError
 from powderkeg.maps.map_run import map_run
 from powderkeg.model.arrays import FloatArray, IntArray, read_only
-from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
-from powderkeg.model.times import duration, iso
+from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.times import iso
 from powderkeg.model.worlds_parameters import WorldsParameters
 
 _FEWEST_FOR_CORRELATION = 5
@@ -122,36 +123,17 @@ def comparison(
     WindowError
         No recorded interval can be compared.
     """
-    recorded = frame.liquidations
-    if recorded is None or len(recorded) == 0:
-        raise InputError("liquidations: the frame has none to compare with")
     if not models:
         raise InputError("models: none given")
-    start, end, recorded_totals = _merged(recorded, duration(step, "step"))
-    on_bars = ((start - frame.start) % frame.step == 0) & ((end - frame.start) % frame.step == 0)
-    inside = (start >= frame.start) & (end <= frame.end) & on_bars
-    known = np.concatenate([[0], np.cumsum(np.isfinite(frame.open_interest) & frame.valid)])
-    first = np.clip((start - frame.start) // frame.step, 0, len(frame))
-    stop = np.clip((end - frame.start) // frame.step, 0, len(frame))
-    used = inside & (known[stop] > known[first])
-    if not used.any():
-        raise WindowError(
-            f"liquidations: none of the {len(start)} recorded intervals, {iso(int(start[0]))} to "
-            f"{iso(int(end[-1]))}, lies inside the bars, {iso(frame.start)} to {iso(frame.end)}, and falls "
-            "on their bounds"
-        )
-    notes = () if used.all() else (f"{np.count_nonzero(~used)} recorded intervals outside the data left out",)
-    start, end = start[used], end[used]
-    actual = recorded_totals[used]
+    intervals = recorded_intervals(frame, step)
+    start, end, actual = intervals.start, intervals.end, intervals.totals
 
     predicted: dict[str, FloatArray] = {}
     rows = []
     for model in models:
         run = map_run(frame, model)
-        edges = np.unique(np.concatenate([start, end]))
-        totals = run.predicted_liquidations(edges)
-        interval = np.searchsorted(edges, start)
-        values = np.column_stack([totals.long_notional[interval], totals.short_notional[interval]])
+        totals = run.predicted_liquidations(intervals.edges)
+        values = np.column_stack([totals.long_notional, totals.short_notional])[intervals.numbers]
         name = run.parameters.name
         predicted[name] = read_only(values)
         rows += [
@@ -175,19 +157,8 @@ def comparison(
         recorded_short=read_only(actual[:, 1]),
         predicted=predicted,
         rows=tuple(rows),
-        notes=notes,
+        notes=intervals.notes,
     )
-
-
-def _merged(recorded: LiquidationTotals, step: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return start, end and (n, 2) totals with intervals shorter than `step` added up to whole steps."""
-    totals = np.column_stack([recorded.long_notional, recorded.short_notional])
-    if np.any(recorded.end - recorded.start >= step):
-        return recorded.start, recorded.end, totals
-    starts, group = np.unique(recorded.start // step * step, return_inverse=True)
-    merged = np.zeros((len(starts), 2))
-    np.add.at(merged, group, totals)
-    return starts, starts + step, merged
 
 
 def _rank_correlation(left: FloatArray, right: FloatArray) -> float | None:

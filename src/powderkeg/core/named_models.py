@@ -27,6 +27,20 @@ def _distance_edges() -> FloatArray:
     return np.geomspace(NEAREST_DISTANCE, FARTHEST_DISTANCE, DISTANCE_CLASSES + 1)
 
 
+def lognormal_class_weights(median: float, sigma: float) -> FloatArray:
+    """Return the share of a lognormal law of distances in each of the 16 distance classes, shape (16,).
+
+    Parameters
+    ----------
+    median
+        Median distance as a fraction of the entry price, > 0.
+    sigma
+        Standard deviation of the log distance, > 0. What lies outside 0.4 % to 50 % is in no class.
+    """
+    z = (np.log(_distance_edges()) - math.log(median)) / sigma
+    return np.diff([0.5 * (1 + math.erf(value / math.sqrt(2))) for value in z])
+
+
 def _dictionary(class_weights: FloatArray, *, name: str, source: str) -> WorldsParameters:
     """Return the shared dictionary with `class_weights`, shape (16,), the same on both sides.
 
@@ -56,10 +70,8 @@ def worlds() -> WorldsParameters:
     (here 0.75 % per 1 % over the first 5 %). What lies beyond 50 % is inert. Turnover 0.03, 0.1, 0.3 and 1
     weigh 0.2, 0.3, 0.3 and 0.2.
     """
-    z = (np.log(_distance_edges()) - math.log(MEDIAN_DISTANCE)) / DISTANCE_SIGMA
-    cumulative = np.array([0.5 * (1 + math.erf(value / math.sqrt(2))) for value in z])
     return _dictionary(
-        np.diff(cumulative),
+        lognormal_class_weights(MEDIAN_DISTANCE, DISTANCE_SIGMA),
         name="worlds",
         source=f"prior, nothing fitted: lognormal distances, median {MEDIAN_DISTANCE:.0%}, "
         f"sigma {DISTANCE_SIGMA}",

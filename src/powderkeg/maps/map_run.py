@@ -170,6 +170,17 @@ class MapRun:
         WindowError
             An edge lies outside the frame.
         """
+        layers = self.predicted_layers(edges)
+        totals = np.einsum("isdt,sdt->is", layers, self.parameters.weights)
+        edges = np.asarray(edges, np.int64)
+        return PredictedLiquidations(edges[:-1], edges[1:], totals[:, LONG], totals[:, SHORT])
+
+    def predicted_layers(self, edges: IntArray) -> FloatArray:
+        """Return the liquidations of every world between neighbouring `edges`, shape (n, 2, D, 4), USD.
+
+        Before weighting: what a calibration multiplies. NaN in an interval without any observed bar. `edges`
+        and errors as in `predicted_liquidations`.
+        """
         edges = np.asarray(edges, np.int64)
         frame = self.frame
         if len(edges) < 2 or np.any(np.diff(edges) <= 0):
@@ -181,15 +192,16 @@ class MapRun:
                 f"edges: {iso(int(edges[0]))} to {iso(int(edges[-1]))} reaches outside the bars, "
                 f"{iso(frame.start)} to {iso(frame.end)}"
             )
-        first, stop = (edges[[0, -1]] - frame.start) // frame.step
-        at, state = self._checkpoint(int(first))
-        result = worlds.run(state, frame.rows(at, int(stop)), kernel=self.kernel)
-        predicted = result.predicted[first - at :]
-        observed = np.isfinite(predicted[:, LONG])
-        begins = (edges[:-1] - edges[0]) // frame.step
-        totals = np.add.reduceat(np.where(observed[:, None], predicted, 0.0), begins, axis=0)
-        totals[np.add.reduceat(observed.astype(np.int64), begins) == 0] = np.nan
-        return PredictedLiquidations(edges[:-1], edges[1:], totals[:, LONG], totals[:, SHORT])
+        first, stop = (int(edge - frame.start) // frame.step for edge in edges[[0, -1]])
+        at, state = self._checkpoint(first)
+        rows = frame.rows(at, stop)
+        # Rows before the first edge are warm-up: interval 0, left out.
+        interval = np.searchsorted(edges, rows.ts, side="right")
+        result = worlds.run(state, rows, intervals=interval, kernel=self.kernel)
+        layers = result.interval_predicted[1:]
+        observed = np.bincount(interval, np.isfinite(result.predicted[:, LONG]), minlength=len(edges))
+        layers[observed[1:] == 0] = np.nan
+        return layers
 
     def layers(self, at: str | int | None = None) -> tuple[PriceGrid, FloatArray]:
         """Return the price grid and the USD standing in every world before weighting, shape (2, D, 4, bins).

@@ -1,0 +1,94 @@
+"""The intervals of recorded liquidations that a model can be held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from powderkeg.errors import InputError, WindowError
+from powderkeg.model.arrays import FloatArray, IntArray
+from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
+from powderkeg.model.times import duration, iso
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedIntervals:
+    """Recorded totals per interval, each inside the bars and with open interest known.
+
+    Attributes
+    ----------
+    start, end
+        UTC milliseconds, shape (n,), ascending.
+    totals
+        USD recorded, shape (n, 2) for (long, short).
+    edges
+        All bounds, ascending, for `MapRun.predicted_liquidations`.
+    numbers
+        Which of the intervals between `edges` each recorded one is, shape (n,).
+    notes
+        What was left out.
+    """
+
+    start: IntArray
+    end: IntArray
+    totals: FloatArray
+    edges: IntArray
+    numbers: IntArray
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+def recorded_intervals(frame: MarketFrame, step: str) -> RecordedIntervals:
+    """Return the recorded liquidations of `frame` that can be compared, none shorter than `step`.
+
+    Shorter ones are added up to whole UTC multiples of `step`. An interval counts when its bounds fall
+    between bars, it lies inside the bars, and the open interest was known in it.
+
+    Raises
+    ------
+    InputError
+        The frame has no recorded liquidations, or `step` is not a length of time.
+    WindowError
+        No recorded interval can be compared.
+    """
+    recorded = frame.liquidations
+    if recorded is None or len(recorded) == 0:
+        raise InputError("liquidations: the frame has none to compare with")
+    start, end, totals = _merged(recorded, duration(step, "step"))
+    on_bars = ((start - frame.start) % frame.step == 0) & ((end - frame.start) % frame.step == 0)
+    inside = (start >= frame.start) & (end <= frame.end) & on_bars
+    known = np.concatenate([[0], np.cumsum(np.isfinite(frame.open_interest) & frame.valid)])
+    first = np.clip((start - frame.start) // frame.step, 0, len(frame))
+    stop = np.clip((end - frame.start) // frame.step, 0, len(frame))
+    used = inside & (known[stop] > known[first])
+    if not used.any():
+        raise WindowError(
+            f"liquidations: none of the {len(start)} recorded intervals, {iso(int(start[0]))} to "
+            f"{iso(int(end[-1]))}, lies inside the bars, {iso(frame.start)} to {iso(frame.end)}, and falls "
+            "on their bounds"
+        )
+    left_out = int(np.count_nonzero(~used))
+    start, end = start[used], end[used]
+    edges = np.unique(np.concatenate([start, end]))
+    return RecordedIntervals(
+        start=start,
+        end=end,
+        totals=totals[used],
+        edges=edges,
+        numbers=np.searchsorted(edges, start),
+        notes=(f"{left_out} recorded intervals outside the data left out",) if left_out else (),
+    )
+
+
+def _merged(recorded: LiquidationTotals, step: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return start, end and (n, 2) totals with intervals shorter than `step` added up to whole steps."""
+    totals = np.column_stack([recorded.long_notional, recorded.short_notional])
+    if np.any(recorded.end - recorded.start >= step):
+        return recorded.start, recorded.end, totals
+    starts, group = np.unique(recorded.start // step * step, return_inverse=True)
+    merged = np.zeros((len(starts), 2))
+    np.add.at(merged, group, totals)
+    return starts, starts + step, merged
