@@ -23,6 +23,7 @@ from powderkeg.version import __version__
 
 if TYPE_CHECKING:
     from powderkeg.analytics.comparison import Comparison, comparison
+    from powderkeg.analytics.scoreboard import Scoreboard, scoreboard
     from powderkeg.core.clusters import Cluster
     from powderkeg.core.cross_margin import CrossLiquidation, cross_liquidation_price
     from powderkeg.core.liquidation_price import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "powderkeg.analytics.comparison": ("Comparison", "comparison"),
+    "powderkeg.analytics.scoreboard": ("Scoreboard", "scoreboard"),
     "powderkeg.core.clusters": ("Cluster",),
     "powderkeg.core.cross_margin": ("CrossLiquidation", "cross_liquidation_price"),
     "powderkeg.core.liquidation_price": ("bankruptcy_price", "liquidation_log_offset", "liquidation_price"),
@@ -85,6 +87,7 @@ __all__ = [
     "PriceGrid",
     "Provenance",
     "RangeImbalance",
+    "Scoreboard",
     "SeriesCoverage",
     "TierTable",
     "TieredLiquidation",
@@ -100,6 +103,7 @@ __all__ = [
     "market_frame",
     "model_parameters",
     "position_liquidation",
+    "scoreboard",
     "tiered_liquidation_price",
     "venue_tier_table",
 ]

@@ -38,7 +38,8 @@ def compare(
     --liquidations totals.parquet --symbol BTC
     """
     from powderkeg.analytics.comparison import comparison
-    from powderkeg.cli.terminal import print_comparison, print_json, working
+    from powderkeg.cli.terminal import print_json, working
+    from powderkeg.cli.terminal_scores import print_comparison
 
     with working("Reading the files"):
         frame = options.frame_from(

@@ -13,6 +13,7 @@ from powderkeg.cli.heatmap_command import heatmap
 from powderkeg.cli.map_command import liquidation_map
 from powderkeg.cli.models_command import models
 from powderkeg.cli.price_command import price
+from powderkeg.cli.score_command import score
 from powderkeg.errors import PowderkegError
 from powderkeg.version import __version__
 
@@ -30,6 +31,7 @@ app.command("map")(liquidation_map)
 app.command("heatmap")(heatmap)
 app.command("price")(price)
 app.command("compare")(compare)
+app.command("score")(score)
 app.command("models")(models)
 app.command("demo")(demo)
 

@@ -16,7 +16,6 @@ from rich.text import Text
 from powderkeg.model.times import duration_text, iso
 
 if TYPE_CHECKING:
-    from powderkeg.analytics.comparison import Comparison
     from powderkeg.maps.heatmap import Heatmap
     from powderkeg.maps.liquidation_map import LiquidationMap
     from powderkeg.model.provenance import Provenance
@@ -136,7 +135,7 @@ def print_heatmap(result: Heatmap) -> None:
     for shown in table.columns[1:]:
         shown.justify = "right"
     output.print(table)
-    _print_note(
+    print_note(
         "Per side: open interest. Longs -5%, shorts +5%: what stands within 5 % of the mark. Swept: modelled "
         "liquidations since the row above."
     )
@@ -164,38 +163,12 @@ def print_position(result: Mapping[str, Any]) -> None:
     )
     output.print(table)
     for assumption in result["assumptions"]:
-        _print_note(f"Assumed: {assumption}.")
+        print_note(f"Assumed: {assumption}.")
     if result["tiers"]:
-        _print_note(
+        print_note(
             f"Tiers: {result['tiers']['instrument']}. {result['tiers']['source']}. Venues change their "
             "tiers; check a position that matters."
         )
-
-
-def print_comparison(result: Comparison) -> None:
-    """Print the models' totals beside the recorded ones."""
-    output.print(
-        Text.assemble(
-            (result.instrument, "bold"),
-            f"  modelled against recorded liquidations, {len(result.start)} intervals, "
-            f"{iso(int(result.start[0]))} to {iso(int(result.end[-1]))}",
-        )
-    )
-    table = Table("model", "side", "predicted", "recorded", "predicted / recorded", "rank correlation")
-    for row in result.rows:
-        table.add_row(
-            row.model,
-            Text(row.side, style=LONG_COLOUR if row.side == "long" else SHORT_COLOUR),
-            usd(row.predicted),
-            usd(row.recorded),
-            "-" if row.ratio is None else f"{row.ratio:.3g}",
-            "-" if row.rank_correlation is None else f"{row.rank_correlation:.2f}",
-        )
-    for index in (2, 3, 4, 5):
-        table.columns[index].justify = "right"
-    output.print(table)
-    for note in result.notes:
-        _print_note(note)
 
 
 def _print_bars(result: LiquidationMap) -> None:
@@ -279,26 +252,27 @@ def _print_provenance(provenance: Provenance) -> None:
     output.print("\nWhat this rests on", style="bold")
     for series in provenance.inputs:
         every = f" every {duration_text(series.cadence)}" if series.cadence else ""
-        _print_note(
+        print_note(
             f"{series.name}: {series.source}, {series.rows:,} rows{every}, "
             f"known for {series.coverage:.1%} of the bars"
         )
         for note in series.notes:
-            _print_note(f"  {note}")
+            print_note(f"  {note}")
     for note in provenance.notes:
-        _print_note(note)
+        print_note(note)
     share = max(provenance.warm_up_share)
     if share > 0.01:
         warning = f"Up to {share:.0%} of the map still rests on a guess about older positions."
         output.print(warning, style="yellow", soft_wrap=True)
-    _print_note(
+    print_note(
         "Notional standing under the model: positions may be closed or topped up before price gets there. "
         f"Not a forecast of direction. {provenance.model} {provenance.parameter_hash}, "
         f"powderkeg {provenance.version}."
     )
 
 
-def _print_note(text: str) -> None:
+def print_note(text: str) -> None:
+    """Print a line of small print, whole."""
     output.print(text, style="dim", markup=False, soft_wrap=True)
 
 

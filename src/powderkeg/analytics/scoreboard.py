@@ -1,0 +1,198 @@
+"""The scoreboard: models and named baselines in one table, scored on intervals that none of them has seen.
+
+Every model predicts the liquidations of an interval from the price path of that interval and from a state and
+parameters of before it. So the scores answer "given where the price went, how much was liquidated", which is
+what a map claims to know. They do not answer where the price goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from powderkeg.analytics.recorded_intervals import recorded_intervals
+from powderkeg.analytics.walk_forward import MODELS, predictions, walk_forward_splits
+from powderkeg.core.event_scores import (
+    block_bootstrap_interval,
+    deviance_skill,
+    log_errors,
+    total_floor,
+    tweedie_deviance,
+)
+from powderkeg.errors import InputError
+from powderkeg.model.arrays import FloatArray
+from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.times import duration, iso, milliseconds
+
+BASELINES = ("diffuse", "fixed_tiers", "range")
+SIDES = ("long", "short")
+_BLOCK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One number of the scoreboard.
+
+    Attributes
+    ----------
+    model
+        Name of the model.
+    side
+        ``long`` or ``short``.
+    metric
+        ``log_mae``: mean absolute log error of totals, 0.69 is a factor of two. ``deviance``: mean Tweedie
+        deviance with power 1.5. ``deviance_skill_over_X``: 1 - deviance / deviance of baseline X, 1 is
+        perfect and 0 no better. ``total_ratio``: predicted over recorded, summed.
+    value
+        The score.
+    low, high
+        90 % interval from resampling blocks of five intervals.
+    n
+        Number of intervals scored.
+    """
+
+    model: str
+    side: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scoreboard:
+    """Scores of several models on the same unseen intervals.
+
+    Attributes
+    ----------
+    instrument
+        ``venue:symbol`` or the symbol.
+    start, end
+        First and last moment scored, UTC milliseconds.
+    rows
+        The scores.
+    notes
+        What was left out, and the protocol.
+    """
+
+    instrument: str
+    start: int
+    end: int
+    rows: tuple[ScoreRow, ...]
+    notes: tuple[str, ...]
+
+    def value(self, model: str, side: str, metric: str) -> float:
+        """Return one score; KeyError if it is not on the board."""
+        for row in self.rows:
+            if (row.model, row.side, row.metric) == (model, side, metric):
+                return row.value
+        raise KeyError((model, side, metric))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the list of rows that ``powderkeg score --json`` prints."""
+        return [{field: getattr(row, field) for field in ScoreRow.__slots__} for row in self.rows]
+
+
+def scoreboard(
+    frame: MarketFrame,
+    models: Sequence[str] = MODELS,
+    *,
+    train_end: str | int | None = None,
+    step: str = "1d",
+    embargo: str = "1d",
+    seed: int = 0,
+) -> Scoreboard:
+    """Return the scores of `models` on recorded liquidations that they were not fitted on.
+
+    Parameters
+    ----------
+    frame
+        With recorded liquidations.
+    models
+        ``calibrated``, ``worlds`` (the unfitted prior), ``fixed_tiers`` and ``diffuse`` (one fitted scale per
+        side), ``range`` (open interest times a fitted power of the move). Skills need their baseline among
+        them.
+    train_end
+        Nothing after it is fitted on, and everything an embargo after it is scored; by default each interval
+        is predicted from the past before it (walk-forward).
+    step
+        Recorded intervals shorter than this are added up to it.
+    embargo
+        Time left out between what is fitted on and what is predicted.
+    seed
+        For the intervals of the scores.
+
+    Raises
+    ------
+    InputError
+        No recorded liquidations, an unknown model, or nothing liquidated on a side.
+    WindowError
+        Too few intervals to fit on or to predict.
+    """
+    intervals = recorded_intervals(frame, step)
+    splits = walk_forward_splits(
+        intervals,
+        embargo=duration(embargo, "embargo"),
+        train_end=None if train_end is None else milliseconds(train_end, "train_end"),
+    )
+    if not models:
+        raise InputError("models: none given")
+    fitted_on = intervals.totals[: splits[0].train]
+    floors = np.array([total_floor(fitted_on[:, side]) for side in range(2)])
+    predicted = predictions(frame, intervals, splits, tuple(models), floors=floors)
+    scored = slice(splits[0].test.start, splits[-1].test.stop)
+    generator = np.random.default_rng(seed)
+    rows: list[ScoreRow] = []
+    for side, name in enumerate(SIDES):
+        observed, floor = intervals.totals[scored, side], float(floors[side])
+        deviances = {
+            model: tweedie_deviance(observed, values[scored, side], floor=floor)
+            for model, values in predicted.items()
+        }
+        for model, values in predicted.items():
+            guess = values[scored, side]
+            columns = {
+                "log_mae": (log_errors(observed, guess, floor=floor)[:, None], _mean),
+                "deviance": (deviances[model][:, None], _mean),
+                "total_ratio": (np.column_stack([guess, observed]), _ratio),
+                **{
+                    f"deviance_skill_over_{base}": (
+                        np.column_stack([deviances[model], deviances[base]]),
+                        _skill,
+                    )
+                    for base in BASELINES
+                    if base in deviances and base != model
+                },
+            }
+            for metric, (data, statistic) in columns.items():
+                low, high = block_bootstrap_interval(data, statistic, generator, block=_BLOCK)
+                rows.append(ScoreRow(model, name, metric, statistic(data), low, high, len(observed)))
+    protocol = (
+        f"walk-forward, each interval predicted from what ended at least {embargo} before it"
+        if train_end is None
+        else f"fitted once on {splits[0].train} intervals"
+    )
+    return Scoreboard(
+        instrument=frame.instrument,
+        start=int(intervals.start[scored][0]),
+        end=int(intervals.end[scored][-1]),
+        rows=tuple(rows),
+        notes=(*intervals.notes, protocol, f"scored {iso(int(intervals.start[scored][0]))} onwards"),
+    )
+
+
+def _mean(data: FloatArray) -> float:
+    return float(data.mean())
+
+
+def _ratio(data: FloatArray) -> float:
+    recorded = float(data[:, 1].sum())
+    return float(data[:, 0].sum()) / recorded if recorded > 0 else float("nan")
+
+
+def _skill(data: FloatArray) -> float:
+    return deviance_skill(data[:, 0], data[:, 1])

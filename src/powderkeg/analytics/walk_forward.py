@@ -1,0 +1,189 @@
+"""Predictions of intervals from what was known before them: every model fitted on the past alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from powderkeg.analytics.recorded_intervals import RecordedIntervals
+from powderkeg.core.calibration import (
+    FEWEST_INTERVALS,
+    PRIOR,
+    chosen_stage,
+    expected_liquidations,
+    fitted_scale,
+    fitted_side,
+)
+from powderkeg.core.event_scores import tweedie_deviance
+from powderkeg.errors import InputError, WindowError
+from powderkeg.maps.map_run import MapRun, map_run
+from powderkeg.model.arrays import FloatArray
+from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.times import iso
+
+# Intervals left out before each fold when the stage of a calibration is chosen.
+_INNER_EMBARGO = 1
+# Powers of the move that the range baseline chooses from.
+_POWERS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which intervals are fitted on, and which are then predicted.
+
+    Attributes
+    ----------
+    train
+        Number of intervals from the first that are fitted on.
+    test
+        Numbers of the predicted intervals.
+    """
+
+    train: int
+    test: slice
+
+
+def walk_forward_splits(intervals: RecordedIntervals, *, embargo: int, train_end: int | None) -> list[Split]:
+    """Return the splits: one per test interval, or a single one where the end of training is given.
+
+    Without `train_end` each interval from a third of the data on (at least ten intervals and the embargo
+    later) is predicted from all that ended at least `embargo` milliseconds before it began. With it, all
+    intervals that begin an embargo after it are predicted from those that ended by it.
+
+    Raises
+    ------
+    WindowError
+        There is nothing to fit on or nothing to predict.
+    """
+    count = len(intervals)
+    if train_end is not None:
+        train = int(np.count_nonzero(intervals.end <= train_end))
+        first = int(np.searchsorted(intervals.start, train_end + embargo))
+        if train == 0 or first >= count:
+            raise WindowError(
+                f"train_end: {iso(train_end)} leaves {train} intervals to fit on and {max(count - first, 0)} "
+                f"to predict; they reach from {iso(int(intervals.start[0]))} to "
+                f"{iso(int(intervals.end[-1]))}"
+            )
+        return [Split(train, slice(first, count))]
+    splits = []
+    for number in range(count // 3, count):
+        train = int(np.searchsorted(intervals.end, intervals.start[number] - embargo, side="right"))
+        if train >= FEWEST_INTERVALS:
+            splits.append(Split(train, slice(number, number + 1)))
+    if not splits:
+        raise WindowError(
+            f"liquidations: {count} recorded intervals are too few for walk-forward; at least "
+            f"{FEWEST_INTERVALS} have to lie before a predicted one, besides the embargo"
+        )
+    return splits
+
+
+def predictions(
+    frame: MarketFrame,
+    intervals: RecordedIntervals,
+    splits: list[Split],
+    models: tuple[str, ...],
+    *,
+    floors: FloatArray,
+) -> dict[str, FloatArray]:
+    """Return per model the predicted totals of all intervals, shape (n, 2); NaN where no split predicts one.
+
+    ``worlds`` is the unfitted prior. ``calibrated`` fits the worlds in the stage that walk-forward inside the
+    training intervals chooses. ``fixed_tiers`` and ``diffuse`` get one fitted scale per side. ``range`` is
+    a * open interest * move^b with the move of the interval towards that side, a and b fitted.
+
+    Raises
+    ------
+    InputError
+        A model does not exist, or nothing was liquidated in a training window.
+    """
+    unknown = [model for model in models if model not in _PREDICTED]
+    if unknown:
+        raise InputError(f"models: {unknown[0]!r} cannot be scored; choose from {', '.join(MODELS)}")
+    inputs = _inputs(frame, intervals, models)
+    out = {model: np.full((len(intervals), 2), np.nan) for model in models}
+    for model in models:
+        for split in splits:
+            for side in range(2):
+                values = inputs[model][:, side]
+                out[model][split.test, side] = _PREDICTED[model](
+                    intervals.totals[: split.train, side],
+                    values[: split.train],
+                    values[split.test],
+                    float(floors[side]),
+                )
+    return out
+
+
+def _inputs(
+    frame: MarketFrame, intervals: RecordedIntervals, models: tuple[str, ...]
+) -> dict[str, FloatArray]:
+    """Return per model what its predictions are made from, shape (n, 2, ...); one run serves what it can."""
+    inputs: dict[str, FloatArray] = {}
+    if {"calibrated", "worlds", "diffuse"} & set(models):
+        run = map_run(frame, "worlds")
+        inputs["calibrated"] = inputs["worlds"] = run.predicted_layers(intervals.edges)[intervals.numbers]
+        inputs["diffuse"] = _totals(run.reweighted("diffuse"), intervals)
+    if "fixed_tiers" in models:
+        inputs["fixed_tiers"] = _totals(map_run(frame, "fixed_tiers"), intervals)
+    if "range" in models:
+        inputs["range"] = _moves(frame, intervals)
+    return inputs
+
+
+def _totals(run: MapRun, intervals: RecordedIntervals) -> FloatArray:
+    totals = run.predicted_liquidations(intervals.edges)
+    return np.column_stack([totals.long_notional, totals.short_notional])[intervals.numbers]
+
+
+def _moves(frame: MarketFrame, intervals: RecordedIntervals) -> FloatArray:
+    """Return open interest in USD before each interval and its log move to either side, shape (n, 2, 2)."""
+    out = np.empty((len(intervals), 2, 2))
+    first = (intervals.start - frame.start) // frame.step
+    stop = (intervals.end - frame.start) // frame.step
+    for i, (begin, end) in enumerate(zip(first.tolist(), stop.tolist(), strict=True)):
+        rows = frame.rows(begin, end)
+        seen = rows.valid & np.isfinite(rows.open_interest)
+        opened = rows.open[seen][0]
+        out[i, :, 0] = rows.open_interest[seen][0] * opened
+        out[i, 0, 1] = np.log(opened / rows.low[seen].min())
+        out[i, 1, 1] = np.log(rows.high[seen].max() / opened)
+    return out
+
+
+def _prior(_observed: FloatArray, _train: FloatArray, test: FloatArray, _floor: float) -> FloatArray:
+    return expected_liquidations(test, PRIOR)
+
+
+def _calibrated(observed: FloatArray, train: FloatArray, test: FloatArray, floor: float) -> FloatArray:
+    stage = chosen_stage(train, observed, floor=floor, embargo=_INNER_EMBARGO)
+    return expected_liquidations(test, fitted_side(train, observed, stage=stage, floor=floor))
+
+
+def _scaled(observed: FloatArray, train: FloatArray, test: FloatArray, floor: float) -> FloatArray:
+    return test * fitted_scale(observed, train, floor=floor)
+
+
+def _range(observed: FloatArray, train: FloatArray, test: FloatArray, floor: float) -> FloatArray:
+    """Return a * open interest * move^b on the test rows, a and b of least deviance on the training rows."""
+    misfits, predicted = [], []
+    for power in _POWERS:
+        known, wanted = (rows[:, 0] * rows[:, 1] ** power for rows in (train, test))
+        scale = fitted_scale(observed, known, floor=float(np.mean(known)) * 1e-6 or 1.0)
+        misfits.append(float(tweedie_deviance(observed, scale * known, floor=floor).sum()))
+        predicted.append(scale * wanted)
+    return predicted[int(np.argmin(misfits))]
+
+
+# Each takes recorded totals and inputs of the training rows, inputs of the test rows, and the floor.
+_PREDICTED: dict[str, Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]] = {
+    "calibrated": _calibrated,
+    "worlds": _prior,
+    "fixed_tiers": _scaled,
+    "diffuse": _scaled,
+    "range": _range,
+}
+MODELS = tuple(_PREDICTED)

@@ -1,0 +1,84 @@
+"""``powderkeg score``: models and baselines on recorded liquidations that they have not seen."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from powderkeg.cli import options
+
+
+def score(
+    bars: options.Bars,
+    open_interest: options.OpenInterest,
+    liquidations: options.Liquidations,
+    symbol: options.Symbol,
+    venue: options.Venue = None,
+    models: Annotated[
+        str, typer.Option("--models", help="Names separated by commas.")
+    ] = "calibrated,worlds,fixed_tiers,diffuse,range",
+    train_end: Annotated[
+        str | None,
+        typer.Option(
+            "--train-end",
+            help="Fit on nothing after this time and score what follows; by default walk-forward.",
+        ),
+    ] = None,
+    step: Annotated[
+        str, typer.Option("--step", help="Add recorded intervals shorter than this up to it.")
+    ] = "1d",
+    embargo: Annotated[
+        str, typer.Option("--embargo", help="Time left out between fitting and scoring.")
+    ] = "1d",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="For the intervals of the scores.")] = 0,
+    as_json: options.Json = False,
+    sides: options.Sides = 1,
+    unit: options.Unit = None,
+    open_interest_stamp: options.OpenInterestStamp = options.Stamp.INTERVAL,
+    bar_step: options.BarStep = None,
+    volume_scale: options.VolumeScale = 1.0,
+    mark: options.Mark = None,
+    funding: options.Funding = None,
+    liquidation_side: options.SideColumn = None,
+    column: options.Columns = None,
+) -> None:
+    """Score models and baselines on liquidation totals they were not fitted on, given the price path.
+
+    Example: powderkeg score --bars bars.parquet --open-interest oi.parquet --liquidations totals.parquet
+    --symbol BTC
+    """
+    from powderkeg.analytics.scoreboard import scoreboard
+    from powderkeg.cli.terminal import print_json, working
+    from powderkeg.cli.terminal_scores import print_scoreboard
+
+    with working("Reading the files"):
+        frame = options.frame_from(
+            bars=bars,
+            open_interest=open_interest,
+            symbol=symbol,
+            venue=venue,
+            sides=sides,
+            unit=unit,
+            stamp=open_interest_stamp,
+            bar_step=bar_step,
+            volume_scale=volume_scale,
+            columns=column,
+            mark=mark,
+            funding=funding,
+            liquidations=liquidations,
+            side_column=liquidation_side,
+        )
+    with working("Fitting and scoring"):
+        result = scoreboard(
+            frame,
+            [name.strip() for name in models.split(",") if name.strip()],
+            train_end=train_end,
+            step=step,
+            embargo=embargo,
+            seed=seed,
+        )
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_scoreboard(result)

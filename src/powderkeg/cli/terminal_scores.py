@@ -1,0 +1,79 @@
+"""Models beside recorded liquidations in the terminal: plain totals, and scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, print_note, usd
+from powderkeg.model.times import iso
+
+if TYPE_CHECKING:
+    from powderkeg.analytics.comparison import Comparison
+    from powderkeg.analytics.scoreboard import Scoreboard
+
+
+def print_comparison(result: Comparison) -> None:
+    """Print the models' totals beside the recorded ones."""
+    output.print(
+        Text.assemble(
+            (result.instrument, "bold"),
+            f"  modelled against recorded liquidations, {len(result.start)} intervals, "
+            f"{iso(int(result.start[0]))} to {iso(int(result.end[-1]))}",
+        )
+    )
+    table = Table("model", "side", "predicted", "recorded", "predicted / recorded", "rank correlation")
+    for row in result.rows:
+        table.add_row(
+            row.model,
+            Text(row.side, style=LONG_COLOUR if row.side == "long" else SHORT_COLOUR),
+            usd(row.predicted),
+            usd(row.recorded),
+            "-" if row.ratio is None else f"{row.ratio:.3g}",
+            "-" if row.rank_correlation is None else f"{row.rank_correlation:.2f}",
+        )
+    for index in (2, 3, 4, 5):
+        table.columns[index].justify = "right"
+    output.print(table)
+    for note in result.notes:
+        print_note(note)
+
+
+def print_scoreboard(result: Scoreboard) -> None:
+    """Print one row per model and side with the scores that matter and their intervals."""
+    from powderkeg.analytics.scoreboard import BASELINES
+
+    output.print(
+        Text.assemble(
+            (result.instrument, "bold"),
+            f"  scores on unseen liquidations, {iso(result.start)} to {iso(result.end)}",
+        )
+    )
+    scores = {(row.model, row.side, row.metric): row for row in result.rows}
+    metrics = [
+        metric
+        for metric in ("log_mae", "total_ratio", *(f"deviance_skill_over_{base}" for base in BASELINES))
+        if any(row.metric == metric for row in result.rows)
+    ]
+    table = Table(
+        "side", "model", *(metric.replace("deviance_skill_over_", "skill over ") for metric in metrics)
+    )
+    for side, colour in (("long", LONG_COLOUR), ("short", SHORT_COLOUR)):
+        for model in dict.fromkeys(row.model for row in result.rows):
+            cells = []
+            for metric in metrics:
+                row = scores.get((model, side, metric))
+                cells.append("" if row is None else f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})")
+            table.add_row(Text(side, style=colour), model, *cells)
+        table.add_section()
+    for column in table.columns[2:]:
+        column.justify = "right"
+    output.print(table)
+    print_note(
+        "log_mae: mean absolute log error, 0.69 is a factor of two. total_ratio: predicted over recorded. "
+        "Skill: 1 is perfect, 0 no better than the baseline. In brackets: 90 % from resampled blocks."
+    )
+    for note in result.notes:
+        print_note(note)

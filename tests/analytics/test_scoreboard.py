@@ -1,0 +1,152 @@
+"""The scoreboard: nothing unseen is used, baselines stand in the table, thin data are refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from made_markets import random_market
+from powderkeg.analytics.recorded_intervals import recorded_intervals
+from powderkeg.analytics.scoreboard import scoreboard
+from powderkeg.analytics.walk_forward import MODELS, predictions, walk_forward_splits
+from powderkeg.errors import InputError, WindowError
+from powderkeg.maps.map_run import map_run
+from powderkeg.maps.market_frame import market_frame
+from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
+from powderkeg.model.times import DAY, HOUR
+
+
+@pytest.fixture(scope="module")
+def frame() -> MarketFrame:
+    """Return 45 days whose liquidations are a noisy tenth of what the prior predicts."""
+    market = random_market(45 * 288, seed=11, volatility=0.0008, holes=0.0)
+    edges = market.start + DAY * np.arange(2, 46)
+    predicted = map_run(market).predicted_liquidations(edges)
+    noise = np.random.default_rng(5).gamma(6.0, 1 / 60.0, size=(2, len(predicted.start)))
+    totals = LiquidationTotals(
+        predicted.start,
+        predicted.end,
+        predicted.long_notional * noise[0],
+        predicted.short_notional * noise[1],
+    )
+    return replace(market, liquidations=totals)
+
+
+def test_a_fitted_model_beats_the_baselines_where_its_world_is_true(frame: MarketFrame) -> None:
+    board = scoreboard(frame)
+    for side in ("long", "short"):
+        errors = {model: board.value(model, side, "log_mae") for model in MODELS}
+        assert errors["calibrated"] == min(errors.values())
+        assert board.value("calibrated", side, "deviance_skill_over_range") > 0
+        assert board.value("calibrated", side, "total_ratio") == pytest.approx(1.0, abs=0.5)
+        assert board.value("worlds", side, "total_ratio") > 5
+
+
+def test_every_score_has_an_interval_and_a_count(frame: MarketFrame) -> None:
+    rows = scoreboard(frame).as_json()
+    assert {row["model"] for row in rows} == set(MODELS)
+    for row in rows:
+        assert row["low"] <= row["value"] <= row["high"]
+        assert row["n"] == rows[0]["n"] > 10
+
+
+def test_nothing_after_an_interval_reaches_its_prediction(frame: MarketFrame) -> None:
+    intervals = recorded_intervals(frame, "1d")
+    splits = walk_forward_splits(intervals, embargo=DAY, train_end=None)
+    assert all(intervals.end[split.train - 1] <= intervals.start[split.test.start] - DAY for split in splits)
+    floors = np.full(2, 1_000.0)
+    before = predictions(frame, intervals, splits, MODELS, floors=floors)
+    changed = intervals.totals.copy()
+    changed[30:] *= 50
+    after = predictions(frame, replace(intervals, totals=changed), splits, MODELS, floors=floors)
+    for model in MODELS:
+        np.testing.assert_array_equal(before[model][:31], after[model][:31])
+
+
+def test_train_end_fits_once_on_what_ended_by_then(frame: MarketFrame) -> None:
+    intervals = recorded_intervals(frame, "1d")
+    end = int(intervals.end[24])
+    (split,) = walk_forward_splits(intervals, embargo=DAY, train_end=end)
+    assert split.train == 25
+    assert intervals.start[split.test.start] == end + DAY
+    board = scoreboard(frame, ["calibrated", "range"], train_end=end)
+    assert board.start == end + DAY
+    changed = intervals.totals.copy()
+    changed[25:] *= 50
+    floors = np.full(2, 1_000.0)
+    first, second = (
+        predictions(frame, replace(intervals, totals=totals), [split], ("calibrated",), floors=floors)
+        for totals in (intervals.totals, changed)
+    )
+    np.testing.assert_array_equal(first["calibrated"], second["calibrated"])
+
+
+def test_the_same_seed_is_the_same_board(frame: MarketFrame) -> None:
+    assert scoreboard(frame, ["range"], seed=3).rows == scoreboard(frame, ["range"], seed=3).rows
+
+
+def test_short_intervals_are_added_up(frame: MarketFrame) -> None:
+    whole = frame.liquidations
+    assert whole is not None
+    start = (whole.start[:, None] + HOUR * np.arange(24)).ravel()
+    hourly = LiquidationTotals(
+        start, start + HOUR, np.repeat(whole.long_notional / 24, 24), np.repeat(whole.short_notional / 24, 24)
+    )
+    merged = recorded_intervals(replace(frame, liquidations=hourly), "1d")
+    np.testing.assert_array_equal(merged.start, whole.start)
+    np.testing.assert_allclose(merged.totals[:, 0], whole.long_notional)
+
+
+def test_what_cannot_be_scored_is_refused(frame: MarketFrame) -> None:
+    liquidations = frame.liquidations
+    assert liquidations is not None
+
+    def of(rows: slice, factor: float = 1.0) -> MarketFrame:
+        return replace(
+            frame,
+            liquidations=LiquidationTotals(
+                liquidations.start[rows],
+                liquidations.end[rows],
+                liquidations.long_notional[rows] * factor,
+                liquidations.short_notional[rows],
+            ),
+        )
+
+    with pytest.raises(InputError, match="the frame has none to compare with"):
+        scoreboard(replace(frame, liquidations=None))
+    with pytest.raises(WindowError, match="8 recorded intervals are too few for walk-forward"):
+        scoreboard(of(slice(0, 8)))
+    with pytest.raises(InputError, match="nothing was liquidated in the scored window"):
+        scoreboard(of(slice(0, None), factor=0.0))
+    with pytest.raises(WindowError, match=r"train_end: .* leaves 0 intervals to fit on"):
+        scoreboard(frame, train_end=frame.start + DAY)
+    with pytest.raises(WindowError, match=r"train_end: .* and 0 to predict"):
+        scoreboard(frame, train_end=frame.end)
+    with pytest.raises(InputError, match="'magic' cannot be scored; choose from calibrated, worlds"):
+        scoreboard(frame, ["magic"])
+
+
+@pytest.mark.parametrize("coin", ["BTC", "ETH", "SOL"])
+def test_on_recorded_days_calibration_has_the_smallest_log_error_of_the_fitted(
+    shared: Path, coin: str
+) -> None:
+    data = shared / "data"
+    board = scoreboard(
+        market_frame(
+            data / "binance-usdm-2025-2026" / f"{coin}USDT-5m-futures.parquet",
+            data / "multivenue-2025-2026" / "open_interest_1h.parquet",
+            funding=data / "binance-usdm-2025-2026" / f"{coin}USDT-funding-8h.parquet",
+            liquidations=data / "multivenue-2025-2026" / "hyperliquid_liquidation_volume_daily.parquet",
+            symbol=coin,
+            venue="hyperliquid",
+            open_interest_sides=2,
+        )
+    )
+    for side in ("long", "short"):
+        fitted = {
+            m: board.value(m, side, "log_mae") for m in ("calibrated", "fixed_tiers", "diffuse", "range")
+        }
+        assert fitted["calibrated"] == min(fitted.values())
