@@ -15,7 +15,7 @@ from command_line import Command, Files
 from powderkeg.simulation.small_market import SmallMarket
 
 START, DAY = 1_767_398_400_000, 86_400_000
-COMMANDS = ("map", "heatmap", "price", "compare", "models", "demo")
+COMMANDS = ("map", "heatmap", "price", "compare", "score", "models", "demo")
 
 
 def test_help_lists_every_command_and_each_explains_itself(powderkeg: Command) -> None:
@@ -121,7 +121,21 @@ def test_compare_puts_the_models_beside_the_record(powderkeg: Command, files: Fi
     longs = [row for row in result["rows"] if row["side"] == "long"]
     assert all(row["recorded"] == pytest.approx(28e6) for row in longs)
     assert all(row["rank_correlation"] is None for row in result["rows"] if row["side"] == "short")
-    assert "rank correlation" in powderkeg("compare", *files.arguments, "--liquidations", totals).out
+    shown = powderkeg("compare", *files.arguments, "--liquidations", totals).out
+    assert all(model in shown for model in ("worlds", "fixed_tiers", "diffuse"))
+
+
+def test_score_ranks_models_on_what_they_have_not_seen(powderkeg: Command, files: Files) -> None:
+    totals = files.folder / "totals.csv"
+    hours = 1_767_225_600_000 + 6 * 3_600_000 * np.arange(8, 44)
+    amounts = np.random.default_rng(0).gamma(2.0, 1e6, size=(2, len(hours)))
+    table = pl.DataFrame({"ts": hours, "long_usd": amounts[0], "short_usd": amounts[1]})
+    table.write_csv(totals)
+    arguments = (*files.arguments, "--liquidations", totals, "--step", "6h", "--embargo", "6h")
+    rows = json.loads(powderkeg("score", *arguments, "--json").out)
+    assert {row["model"] for row in rows} == {"calibrated", "worlds", "fixed_tiers", "diffuse", "range"}
+    assert {"model", "side", "metric", "value", "low", "high", "n"} == set(rows[0])
+    assert "calibrated" in powderkeg("score", *arguments, "--models", "calibrated,range").out
 
 
 def test_price_prints_the_published_example(powderkeg: Command) -> None:
