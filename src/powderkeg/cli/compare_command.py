@@ -9,12 +9,9 @@ import typer
 from powderkeg.cli import options
 
 
+@options.market_command
 def compare(
-    bars: options.Bars,
-    open_interest: options.OpenInterest,
-    liquidations: options.Liquidations,
-    symbol: options.Symbol,
-    venue: options.Venue = None,
+    market: options.RecordedMarketOptions,
     models: Annotated[
         str, typer.Option("--models", help="Names separated by commas.")
     ] = "worlds,fixed_tiers,diffuse",
@@ -22,15 +19,6 @@ def compare(
         str, typer.Option("--step", help="Add recorded intervals shorter than this up to it.")
     ] = "1d",
     as_json: options.Json = False,
-    sides: options.Sides = 1,
-    unit: options.Unit = None,
-    open_interest_stamp: options.OpenInterestStamp = options.Stamp.INTERVAL,
-    bar_step: options.BarStep = None,
-    volume_scale: options.VolumeScale = 1.0,
-    mark: options.Mark = None,
-    funding: options.Funding = None,
-    liquidation_side: options.SideColumn = None,
-    column: options.Columns = None,
 ) -> None:
     """Hold the models' predicted liquidations against those that were recorded.
 
@@ -42,22 +30,7 @@ def compare(
     from powderkeg.cli.terminal_scores import print_comparison
 
     with working("Reading the files"):
-        frame = options.frame_from(
-            bars=bars,
-            open_interest=open_interest,
-            symbol=symbol,
-            venue=venue,
-            sides=sides,
-            unit=unit,
-            stamp=open_interest_stamp,
-            bar_step=bar_step,
-            volume_scale=volume_scale,
-            columns=column,
-            mark=mark,
-            funding=funding,
-            liquidations=liquidations,
-            side_column=liquidation_side,
-        )
+        frame = market.frame()
     with working("Running the models"):
         result = comparison(frame, [name.strip() for name in models.split(",") if name.strip()], step=step)
     if as_json:

@@ -10,11 +10,9 @@ import typer
 from powderkeg.cli import options
 
 
+@options.market_command
 def heatmap(
-    bars: options.Bars,
-    open_interest: options.OpenInterest,
-    symbol: options.Symbol,
-    venue: options.Venue = None,
+    market: options.MarketOptions,
     start: Annotated[
         str | None, typer.Option("--start", help="First time shown, ISO 8601 UTC; the model warms up before.")
     ] = None,
@@ -30,14 +28,6 @@ def heatmap(
         Path | None,
         typer.Option("--output", help="Write every occupied cell to this Parquet or CSV file."),
     ] = None,
-    sides: options.Sides = 1,
-    unit: options.Unit = None,
-    open_interest_stamp: options.OpenInterestStamp = options.Stamp.INTERVAL,
-    bar_step: options.BarStep = None,
-    volume_scale: options.VolumeScale = 1.0,
-    mark: options.Mark = None,
-    funding: options.Funding = None,
-    column: options.Columns = None,
 ) -> None:
     """Show the map through time: levels appear as positions open and vanish when price sweeps them.
 
@@ -49,20 +39,7 @@ def heatmap(
     from powderkeg.maps.table_file import write_table
 
     with working("Reading the files"):
-        frame = options.frame_from(
-            bars=bars,
-            open_interest=open_interest,
-            symbol=symbol,
-            venue=venue,
-            sides=sides,
-            unit=unit,
-            stamp=open_interest_stamp,
-            bar_step=bar_step,
-            volume_scale=volume_scale,
-            columns=column,
-            mark=mark,
-            funding=funding,
-        )
+        frame = market.frame()
     with working(f"Running {model.value} over {len(frame):,} bars"):
         result = map_run(frame, model.value).heatmap(start, end, step)
     if output:

@@ -9,11 +9,9 @@ import typer
 from powderkeg.cli import options
 
 
+@options.market_command
 def liquidation_map(
-    bars: options.Bars,
-    open_interest: options.OpenInterest,
-    symbol: options.Symbol,
-    venue: options.Venue = None,
+    market: options.MarketOptions,
     at: Annotated[
         str | None,
         typer.Option("--at", help="As-of time, ISO 8601 UTC; nothing known later is used. Default: the end."),
@@ -21,14 +19,6 @@ def liquidation_map(
     model: options.Model = options.ModelName.WORLDS,
     as_json: options.Json = False,
     plot: options.Plot = None,
-    sides: options.Sides = 1,
-    unit: options.Unit = None,
-    open_interest_stamp: options.OpenInterestStamp = options.Stamp.INTERVAL,
-    bar_step: options.BarStep = None,
-    volume_scale: options.VolumeScale = 1.0,
-    mark: options.Mark = None,
-    funding: options.Funding = None,
-    column: options.Columns = None,
 ) -> None:
     """Show where open interest would be liquidated, from price bars and open interest.
 
@@ -38,20 +28,7 @@ def liquidation_map(
     from powderkeg.maps.map_run import map_run
 
     with working("Reading the files"):
-        frame = options.frame_from(
-            bars=bars,
-            open_interest=open_interest,
-            symbol=symbol,
-            venue=venue,
-            sides=sides,
-            unit=unit,
-            stamp=open_interest_stamp,
-            bar_step=bar_step,
-            volume_scale=volume_scale,
-            columns=column,
-            mark=mark,
-            funding=funding,
-        )
+        frame = market.frame()
     with working(f"Running {model.value} over {len(frame):,} bars"):
         result = map_run(frame, model.value).map(at)
     if plot:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -65,11 +68,19 @@ OpenInterest = Annotated[
 ]
 Symbol = Annotated[
     str,
-    typer.Option("--symbol", help="Coin, such as BTC; selects its rows in a file with several coins."),
+    typer.Option(
+        "--symbol",
+        help="Coin, such as BTC; selects its rows in a file with several coins.",
+        rich_help_panel=_MARKET,
+    ),
 ]
 Venue = Annotated[
     str | None,
-    typer.Option("--venue", help="Venue of the open interest; selects its rows in a file with several."),
+    typer.Option(
+        "--venue",
+        help="Venue of the open interest; selects its rows in a file with several.",
+        rich_help_panel=_MARKET,
+    ),
 ]
 Mark = Annotated[
     Path | None,
@@ -175,39 +186,86 @@ def column_mapping(entries: Sequence[str] | None) -> dict[str, dict[str, str]]:
     return mapping
 
 
-def frame_from(
-    *,
-    bars: Path,
-    open_interest: Path,
-    symbol: str,
-    venue: str | None,
-    sides: int,
-    unit: OpenInterestUnit | None,
-    stamp: Stamp,
-    bar_step: str | None,
-    volume_scale: float,
-    columns: Sequence[str] | None,
-    mark: Path | None = None,
-    funding: Path | None = None,
-    liquidations: Path | None = None,
-    side_column: SideMeaning | None = None,
-) -> MarketFrame:
-    """Return the market frame that the options of a command describe."""
-    from powderkeg.maps.market_frame import market_frame
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketOptions:
+    """The options that describe a market's data; `market_command` turns its fields into options."""
 
-    return market_frame(
-        bars,
-        open_interest,
-        symbol=symbol,
-        venue=venue,
-        mark=mark,
-        funding=funding,
-        liquidations=liquidations,
-        open_interest_unit=unit.value if unit else None,
-        open_interest_sides=2 if sides == 2 else 1,
-        open_interest_stamp=stamp.value,
-        columns=column_mapping(columns),
-        bar_step=bar_step,
-        volume_scale=volume_scale,
-        liquidation_side_meaning=side_column.value if side_column else None,
-    )
+    bars: Bars
+    open_interest: OpenInterest
+    symbol: Symbol
+    venue: Venue = None
+    mark: Mark = None
+    funding: Funding = None
+    sides: Sides = 1
+    open_interest_unit: Unit = None
+    open_interest_stamp: OpenInterestStamp = Stamp.INTERVAL
+    bar_step: BarStep = None
+    volume_scale: VolumeScale = 1.0
+    column: Columns = None
+
+    def frame(self) -> MarketFrame:
+        """Return the market frame that the options describe; errors as in `market_frame`."""
+        return self._frame()
+
+    def _frame(self, liquidations: Path | None = None, side: SideMeaning | None = None) -> MarketFrame:
+        from powderkeg.maps.market_frame import market_frame
+
+        return market_frame(
+            self.bars,
+            self.open_interest,
+            symbol=self.symbol,
+            venue=self.venue,
+            mark=self.mark,
+            funding=self.funding,
+            liquidations=liquidations,
+            open_interest_unit=self.open_interest_unit.value if self.open_interest_unit else None,
+            open_interest_sides=2 if self.sides == 2 else 1,
+            open_interest_stamp=self.open_interest_stamp.value,
+            columns=column_mapping(self.column),
+            bar_step=self.bar_step,
+            volume_scale=self.volume_scale,
+            liquidation_side_meaning=side.value if side else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedMarketOptions(MarketOptions):
+    """The same with recorded liquidations."""
+
+    liquidations: Liquidations
+    liquidation_side: SideColumn = None
+
+    def frame(self) -> MarketFrame:
+        """Return the market frame with its recorded liquidations."""
+        return self._frame(self.liquidations, self.liquidation_side)
+
+
+def market_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Return `command` with an option for every field of the options class that annotates its ``market``.
+
+    typer reads a command's options off its signature and knows no groups of them. The new signature has the
+    market's required options first, then the command's own, then the market's others.
+    """
+    own = dict(inspect.signature(command, eval_str=True).parameters)
+    options_class = own.pop("market").annotation
+    hints = get_type_hints(options_class, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(options_class)
+    ]
+    required = [parameter for parameter in shared if parameter.default is inspect.Parameter.empty]
+    others = [parameter for parameter in shared if parameter not in required]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        market = options_class(**{parameter.name: given.pop(parameter.name) for parameter in shared})
+        command(market=market, **given)
+
+    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own.values()]
+    run.__signature__ = inspect.Signature([*required, *keyword_only, *others])  # type: ignore[attr-defined]
+    return run

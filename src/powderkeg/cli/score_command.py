@@ -9,12 +9,9 @@ import typer
 from powderkeg.cli import options
 
 
+@options.market_command
 def score(
-    bars: options.Bars,
-    open_interest: options.OpenInterest,
-    liquidations: options.Liquidations,
-    symbol: options.Symbol,
-    venue: options.Venue = None,
+    market: options.RecordedMarketOptions,
     models: Annotated[
         str, typer.Option("--models", help="Names separated by commas.")
     ] = "calibrated,worlds,fixed_tiers,diffuse,range",
@@ -33,15 +30,6 @@ def score(
     ] = "1d",
     seed: Annotated[int, typer.Option("--seed", min=0, help="For the intervals of the scores.")] = 0,
     as_json: options.Json = False,
-    sides: options.Sides = 1,
-    unit: options.Unit = None,
-    open_interest_stamp: options.OpenInterestStamp = options.Stamp.INTERVAL,
-    bar_step: options.BarStep = None,
-    volume_scale: options.VolumeScale = 1.0,
-    mark: options.Mark = None,
-    funding: options.Funding = None,
-    liquidation_side: options.SideColumn = None,
-    column: options.Columns = None,
 ) -> None:
     """Score models and baselines on liquidation totals they were not fitted on, given the price path.
 
@@ -53,22 +41,7 @@ def score(
     from powderkeg.cli.terminal_scores import print_scoreboard
 
     with working("Reading the files"):
-        frame = options.frame_from(
-            bars=bars,
-            open_interest=open_interest,
-            symbol=symbol,
-            venue=venue,
-            sides=sides,
-            unit=unit,
-            stamp=open_interest_stamp,
-            bar_step=bar_step,
-            volume_scale=volume_scale,
-            columns=column,
-            mark=mark,
-            funding=funding,
-            liquidations=liquidations,
-            side_column=liquidation_side,
-        )
+        frame = market.frame()
     with working("Fitting and scoring"):
         result = scoreboard(
             frame,
