@@ -100,6 +100,19 @@ def test_short_intervals_are_added_up(frame: MarketFrame) -> None:
     np.testing.assert_allclose(merged.totals[:, 0], whole.long_notional)
 
 
+def test_a_part_of_a_record_is_not_held_against_a_whole_prediction(frame: MarketFrame) -> None:
+    weeks = recorded_intervals(frame, "7d")
+    whole = frame.liquidations
+    assert whole is not None
+    assert weeks.start[0] >= whole.start[0]
+    assert weeks.end[-1] <= whole.end[-1]
+    assert "not recorded whole" in weeks.notes[0]
+    valid = frame.valid.copy()
+    valid[(int(whole.start[5]) - frame.start) // frame.step + 3] = False
+    holed = recorded_intervals(replace(frame, valid=valid), "1d")
+    assert int(whole.start[5]) not in holed.start.tolist()
+
+
 def test_what_cannot_be_scored_is_refused(frame: MarketFrame) -> None:
     liquidations = frame.liquidations
     assert liquidations is not None

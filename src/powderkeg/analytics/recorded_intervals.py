@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from powderkeg.errors import InputError, WindowError
-from powderkeg.model.arrays import FloatArray, IntArray
+from powderkeg.model.arrays import BoolArray, FloatArray, IntArray
 from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
 from powderkeg.model.times import duration, iso
 
@@ -44,8 +44,9 @@ class RecordedIntervals:
 def recorded_intervals(frame: MarketFrame, step: str) -> RecordedIntervals:
     """Return the recorded liquidations of `frame` that can be compared, none shorter than `step`.
 
-    Shorter ones are added up to whole UTC multiples of `step`. An interval counts when its bounds fall
-    between bars, it lies inside the bars, and the open interest was known in it.
+    Shorter ones are added up to whole UTC multiples of `step`. An interval counts when it was recorded from
+    its start to its end, its bounds fall between bars, and every bar in it was observed with a known open
+    interest: a part of a record is never held against the whole of a prediction.
 
     Raises
     ------
@@ -57,18 +58,19 @@ def recorded_intervals(frame: MarketFrame, step: str) -> RecordedIntervals:
     recorded = frame.liquidations
     if recorded is None or len(recorded) == 0:
         raise InputError("liquidations: the frame has none to compare with")
-    start, end, totals = _merged(recorded, duration(step, "step"))
+    start, end, totals, recorded_whole = _merged(recorded, duration(step, "step"))
     on_bars = ((start - frame.start) % frame.step == 0) & ((end - frame.start) % frame.step == 0)
     inside = (start >= frame.start) & (end <= frame.end) & on_bars
     known = np.concatenate([[0], np.cumsum(np.isfinite(frame.open_interest) & frame.valid)])
     first = np.clip((start - frame.start) // frame.step, 0, len(frame))
     stop = np.clip((end - frame.start) // frame.step, 0, len(frame))
-    used = inside & (known[stop] > known[first])
+    whole = known[stop] - known[first] == stop - first
+    used = inside & whole & recorded_whole
     if not used.any():
         raise WindowError(
             f"liquidations: none of the {len(start)} recorded intervals, {iso(int(start[0]))} to "
-            f"{iso(int(end[-1]))}, lies inside the bars, {iso(frame.start)} to {iso(frame.end)}, and falls "
-            "on their bounds"
+            f"{iso(int(end[-1]))}, lies inside the bars, {iso(frame.start)} to {iso(frame.end)}, on their "
+            "bounds, recorded whole and without a missing bar"
         )
     left_out = int(np.count_nonzero(~used))
     start, end = start[used], end[used]
@@ -79,16 +81,21 @@ def recorded_intervals(frame: MarketFrame, step: str) -> RecordedIntervals:
         totals=totals[used],
         edges=edges,
         numbers=np.searchsorted(edges, start),
-        notes=(f"{left_out} recorded intervals outside the data left out",) if left_out else (),
+        notes=(
+            f"{left_out} intervals left out: not recorded whole, or bars or open interest missing in them",
+        )
+        if left_out
+        else (),
     )
 
 
-def _merged(recorded: LiquidationTotals, step: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return start, end and (n, 2) totals with intervals shorter than `step` added up to whole steps."""
+def _merged(recorded: LiquidationTotals, step: int) -> tuple[IntArray, IntArray, FloatArray, BoolArray]:
+    """Return start, end, (n, 2) totals added up to whole steps, and which steps were recorded whole."""
     totals = np.column_stack([recorded.long_notional, recorded.short_notional])
     if np.any(recorded.end - recorded.start >= step):
-        return recorded.start, recorded.end, totals
+        return recorded.start, recorded.end, totals, np.ones(len(recorded), np.bool_)
     starts, group = np.unique(recorded.start // step * step, return_inverse=True)
     merged = np.zeros((len(starts), 2))
     np.add.at(merged, group, totals)
-    return starts, starts + step, merged
+    covered = np.bincount(group, recorded.end - recorded.start, minlength=len(starts))
+    return starts, starts + step, merged, covered >= step
