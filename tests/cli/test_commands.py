@@ -118,6 +118,8 @@ def test_compare_puts_the_models_beside_the_record(powderkeg: Command, files: Fi
     result = json.loads(found.out)
     assert {row["model"] for row in result["rows"]} == {"worlds", "fixed_tiers", "diffuse"}
     assert len(result["intervals"]) == 8
+    assert {model["name"] for model in result["provenance"]["models"]} == {"worlds", "fixed_tiers", "diffuse"}
+    assert [series["name"] for series in result["provenance"]["inputs"]][:2] == ["bars", "open_interest"]
     longs = [row for row in result["rows"] if row["side"] == "long"]
     assert all(row["recorded"] == pytest.approx(28e6) for row in longs)
     assert all(row["rank_correlation"] is None for row in result["rows"] if row["side"] == "short")

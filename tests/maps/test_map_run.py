@@ -242,3 +242,42 @@ def test_the_default_step_gives_a_readable_number_of_columns(run: MapRun) -> Non
     assert len(heatmap) <= 1_501
     assert heatmap.column_length == 15 * 60_000
     assert run.heatmap(step="1h").column_length == HOUR
+
+
+def test_a_heatmap_says_that_its_last_column_is_not_the_end(run: MapRun) -> None:
+    end = run.frame.end
+    whole = run.heatmap(end - 6 * HOUR, end - HOUR, "1h")
+    assert (whole.times[-1] == end - HOUR) == (end % HOUR == 0)
+    notes = run.heatmap(end - 6 * HOUR, end // HOUR * HOUR - STEP, "1h").provenance.notes
+    assert any("columns stand at whole multiples of 1h" in note for note in notes)
+    aligned = run.heatmap(end - 6 * HOUR, end // HOUR * HOUR, "1h").provenance.notes
+    assert not any("columns stand at whole multiples" in note for note in aligned)
+
+
+def test_a_map_says_how_old_its_open_interest_is_and_when_it_is_stale() -> None:
+    fresh = map_run(random_market(600, seed=1))
+    assert any("the last open interest was known at" in note for note in fresh.map().provenance.notes)
+    frame = fresh.frame
+    aged = replace(frame, open_interest_age=np.where(frame.ts >= frame.ts[300], 20 * HOUR, 0))
+    stale = [note for note in map_run(aged).map().provenance.notes if note.startswith("STALE: ")]
+    assert len(stale) == 1
+    assert "20h before" in stale[0]
+
+
+def test_a_map_of_an_earlier_time_says_that_its_inputs_reach_further(run: MapRun) -> None:
+    early = run.map(run.frame.start + 1_234 * STEP).provenance.notes
+    assert any("inputs are described up to the end of the data" in note for note in early)
+    assert not any("inputs are described" in note for note in run.map().provenance.notes)
+
+
+def test_a_moment_inside_the_bar_after_the_data_is_no_future(run: MapRun) -> None:
+    assert run.map(run.frame.end + STEP - 1).as_of == run.frame.end
+    with pytest.raises(WindowError, match="is after the data"):
+        run.map(run.frame.end + STEP)
+
+
+def test_names_and_numbers_that_cannot_be_are_refused(run: MapRun) -> None:
+    with pytest.raises(InputError, match="^limit: -1 clusters"):
+        run.map().clusters(-1)
+    with pytest.raises(InputError, match="^kernel: 'fortran'; expected one of numba, numpy"):
+        map_run(run.frame, kernel="fortran")  # type: ignore[arg-type]

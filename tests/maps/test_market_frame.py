@@ -238,7 +238,7 @@ def test_a_bar_without_a_mark_has_its_traded_price_and_is_counted() -> None:
 def test_a_mark_of_another_market_is_refused() -> None:
     message = refusal(bars(), interest(), mark=bars(level=4_000.0).drop("volume"))
     assert "mark: the mark is 0.041" in message
-    assert "expected within 20% of it" in message
+    assert "expected within 5% of it" in message
 
 
 def test_longer_bars_keep_the_open_interest_that_was_known_at_their_end() -> None:
@@ -692,3 +692,18 @@ def test_recorded_force_orders_are_observed_only_while_the_recorder_ran(shared: 
     assert frame.liquidations is not None
     assert 0 < len(frame.liquidations) < 2_000
     assert any("not observed" in note for note in coverage(frame, "liquidations").notes)
+
+
+@pytest.mark.parametrize("symbol", ["", "  "])
+def test_an_empty_symbol_is_refused(symbol: str) -> None:
+    with pytest.raises(InputError, match="^symbol: .*expected a coin such as BTC"):
+        market_frame(bars(), interest(), symbol=symbol)
+
+
+def test_one_absurd_row_of_open_interest_stops_the_frame() -> None:
+    table = interest()
+    column = table.columns[-1]
+    values = table[column].to_list()
+    values[1] *= 1e5
+    with pytest.raises(InputError, match=r"open_interest: open interest is .* in row 1 \(counted from 0\)"):
+        market_frame(bars(), table.with_columns(pl.Series(column, values)), symbol="BTC")

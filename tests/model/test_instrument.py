@@ -88,6 +88,7 @@ def test_amounts_that_a_venue_has_rounded_are_accepted() -> None:
         (3, "maintenance_amount", 0.0, "1,300, which keeps the maintenance margin continuous"),
         (2, "maximum_leverage", 0.5, "a finite number from 1"),
         (2, "maximum_leverage", math.inf, "a finite number from 1"),
+        (3, "maximum_leverage", 101.0, "at most that of the tier below, 100"),
         (2, "maintenance_margin_rate", math.nan, "a number"),
     ],
 )

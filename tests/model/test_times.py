@@ -72,3 +72,20 @@ def test_epoch_seconds_become_milliseconds() -> None:
 def test_epoch_numbers_that_are_no_times_are_refused() -> None:
     with pytest.raises(InputError, match="^ts: values from 5 to 7 are not epoch times"):
         epoch_milliseconds(np.array([5, 7]), "ts")
+
+
+def test_dates_and_timedeltas_are_times_and_lengths() -> None:
+    assert milliseconds(dt.date(2025, 10, 10)) == milliseconds("2025-10-10")
+    assert duration(dt.timedelta(minutes=90)) == duration(90 * 60_000) == 90 * 60_000
+
+
+@pytest.mark.parametrize("bad", [True, 1.5, None, b"2025", [MOMENT]])
+def test_what_is_no_time_is_refused_by_name(bad: object) -> None:
+    with pytest.raises(InputError, match="^at: .* is no time; expected ISO 8601 text"):
+        milliseconds(bad, "at")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [True, 1.5, None, -5, dt.timedelta(0)])
+def test_what_is_no_length_is_refused_by_name(bad: object) -> None:
+    with pytest.raises(InputError, match="^step: .* is not a length of time"):
+        duration(bad, "step")  # type: ignore[arg-type]

@@ -13,8 +13,10 @@ from powderkeg.errors import InputError
 from powderkeg.maps.map_run import map_run
 from powderkeg.model.arrays import FloatArray, IntArray, read_only
 from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.provenance import SeriesCoverage
 from powderkeg.model.times import iso
 from powderkeg.model.worlds_parameters import WorldsParameters
+from powderkeg.version import __version__
 
 _FEWEST_FOR_CORRELATION = 5
 
@@ -61,8 +63,12 @@ class Comparison:
         Per model name the USD predicted in each, shape (n, 2) for (long, short).
     rows
         One per model and side.
+    inputs
+        Where the data come from and what they cover.
+    parameter_hashes
+        Per model name the hash of its parameters.
     notes
-        Intervals that were left out, and why.
+        Intervals that were left out, and why; what a reader has to know of the data.
     """
 
     instrument: str
@@ -72,6 +78,8 @@ class Comparison:
     recorded_short: FloatArray
     predicted: dict[str, FloatArray]
     rows: tuple[ComparisonRow, ...]
+    inputs: tuple[SeriesCoverage, ...]
+    parameter_hashes: dict[str, str]
     notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -93,6 +101,13 @@ class Comparison:
                 }
                 for i in range(len(self.start))
             ],
+            "provenance": {
+                "version": __version__,
+                "models": [
+                    {"name": name, "parameter_hash": digest} for name, digest in self.parameter_hashes.items()
+                ],
+                "inputs": [series.as_json() for series in self.inputs],
+            },
             "notes": list(self.notes),
         }
 
@@ -130,12 +145,14 @@ def comparison(
 
     predicted: dict[str, FloatArray] = {}
     rows = []
+    hashes: dict[str, str] = {}
     for model in models:
         run = map_run(frame, model)
         totals = run.predicted_liquidations(intervals.edges)
         values = np.column_stack([totals.long_notional, totals.short_notional])[intervals.numbers]
         name = run.parameters.name
         predicted[name] = read_only(values)
+        hashes[name] = run.parameters.parameter_hash
         rows += [
             ComparisonRow(
                 model=name,
@@ -157,7 +174,9 @@ def comparison(
         recorded_short=read_only(actual[:, 1]),
         predicted=predicted,
         rows=tuple(rows),
-        notes=intervals.notes,
+        inputs=frame.series,
+        parameter_hashes=hashes,
+        notes=(*intervals.notes, *frame.notes),
     )
 
 

@@ -25,6 +25,7 @@ from powderkeg.core.event_scores import (
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import FloatArray
 from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.provenance import SeriesCoverage
 from powderkeg.model.times import duration, iso, milliseconds
 
 BASELINES = ("diffuse", "fixed_tiers", "range")
@@ -75,6 +76,8 @@ class Scoreboard:
         First and last moment scored, UTC milliseconds.
     rows
         The scores.
+    inputs
+        Where the data come from and what they cover.
     notes
         What was left out, and the protocol.
     """
@@ -83,6 +86,7 @@ class Scoreboard:
     start: int
     end: int
     rows: tuple[ScoreRow, ...]
+    inputs: tuple[SeriesCoverage, ...]
     notes: tuple[str, ...]
 
     def value(self, model: str, side: str, metric: str) -> float:
@@ -181,6 +185,7 @@ def scoreboard(
         start=int(intervals.start[scored][0]),
         end=int(intervals.end[scored][-1]),
         rows=tuple(rows),
+        inputs=frame.series,
         notes=(*intervals.notes, protocol, f"scored {iso(int(intervals.start[scored][0]))} onwards"),
     )
 

@@ -9,6 +9,7 @@ import typer
 
 from powderkeg.cli.compare_command import compare
 from powderkeg.cli.demo_command import demo
+from powderkeg.cli.error_text import in_options
 from powderkeg.cli.heatmap_command import heatmap
 from powderkeg.cli.map_command import liquidation_map
 from powderkeg.cli.models_command import models
@@ -55,5 +56,5 @@ def main() -> None:
 
         console = Console(stderr=True, soft_wrap=True)
         console.print("[bold red]error:[/] ", end="")
-        console.print(str(error), markup=False, highlight=False)
+        console.print(in_options(str(error)), markup=False, highlight=False)
         sys.exit(2)

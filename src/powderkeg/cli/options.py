@@ -78,7 +78,7 @@ Venue = Annotated[
     str | None,
     typer.Option(
         "--venue",
-        help="Venue of the open interest; selects its rows in a file with several.",
+        help="Venue of the open interest; picks its rows in every file, bars too, that has several venues.",
         rich_help_panel=_MARKET,
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from powderkeg.model.times import duration_text, iso
 if TYPE_CHECKING:
     from powderkeg.maps.heatmap import Heatmap
     from powderkeg.maps.liquidation_map import LiquidationMap
-    from powderkeg.model.provenance import Provenance
+    from powderkeg.model.provenance import Provenance, SeriesCoverage
 
 output = Console(highlight=False)
 messages = Console(stderr=True, highlight=False)
@@ -249,17 +249,12 @@ def _print_clusters(result: LiquidationMap) -> None:
 
 
 def _print_provenance(provenance: Provenance) -> None:
-    output.print("\nWhat this rests on", style="bold")
-    for series in provenance.inputs:
-        every = f" every {duration_text(series.cadence)}" if series.cadence else ""
-        print_note(
-            f"{series.name}: {series.source}, {series.rows:,} rows{every}, "
-            f"known for {series.coverage:.1%} of the bars"
-        )
-        for note in series.notes:
-            print_note(f"  {note}")
+    print_inputs(provenance.inputs)
     for note in provenance.notes:
-        print_note(note)
+        if note.startswith("STALE"):
+            output.print(note, style="yellow", markup=False, soft_wrap=True)
+        else:
+            print_note(note)
     share = max(provenance.warm_up_share)
     if share > 0.01:
         warning = f"Up to {share:.0%} of the map still rests on a guess about older positions."
@@ -269,6 +264,19 @@ def _print_provenance(provenance: Provenance) -> None:
         f"Not a forecast of direction. {provenance.model} {provenance.parameter_hash}, "
         f"powderkeg {provenance.version}."
     )
+
+
+def print_inputs(inputs: Sequence[SeriesCoverage]) -> None:
+    """Print one line per input series, and what was decided about it."""
+    output.print("\nWhat this rests on", style="bold")
+    for series in inputs:
+        every = f" every {duration_text(series.cadence)}" if series.cadence else ""
+        print_note(
+            f"{series.name}: {series.source}, {series.rows:,} rows{every}, "
+            f"known for {series.coverage:.1%} of the bars"
+        )
+        for note in series.notes:
+            print_note(f"  {note}")
 
 
 def print_note(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, print_note, usd
+from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, print_inputs, print_note, usd
 from powderkeg.model.times import iso
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def print_comparison(result: Comparison) -> None:
     for index in (2, 3, 4, 5):
         table.columns[index].justify = "right"
     output.print(table)
+    print_inputs(result.inputs)
     for note in result.notes:
         print_note(note)
 
@@ -75,5 +76,6 @@ def print_scoreboard(result: Scoreboard) -> None:
         "log_mae: mean absolute log error, 0.69 is a factor of two. total_ratio: predicted over recorded. "
         "Skill: 1 is perfect, 0 no better than the baseline. In brackets: 90 % from resampled blocks."
     )
+    print_inputs(result.inputs)
     for note in result.notes:
         print_note(note)

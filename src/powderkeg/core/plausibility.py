@@ -1,4 +1,4 @@
-"""Numbers that cannot be this market in this unit: a price in cents, dollars taken for coins.
+"""Open interest, marks and rates that cannot be this market in this unit: dollars taken for coins.
 
 Each check returns nothing, or notes for the reader, or raises an `InputError` that names the field, the row,
 the time and the value, and says what was expected.
@@ -6,37 +6,19 @@ the time and the value, and says what was expected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from powderkeg.core.alignment import RegularSeries, mean_close
+from powderkeg.core.price_plausibility import first_jump
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import FloatArray, IntArray
 from powderkeg.model.times import DAY, duration_text, row_text
 
-# From well below the lowest price since there were perpetual futures to well above the highest (read
-# 2026-08): wide enough for any market, narrow enough for a price in cents or thousands, or of bitcoin.
-_PRICES = {
-    "BTC": (200.0, 2_000_000.0),
-    "ETH": (10.0, 50_000.0),
-    "SOL": (0.5, 5_000.0),
-    "BNB": (2.0, 20_000.0),
-    "XRP": (0.05, 100.0),
-    "DOGE": (0.001, 20.0),
-    "HYPE": (1.0, 2_000.0),
-    "LTC": (10.0, 10_000.0),
-    "BCH": (30.0, 50_000.0),
-    "ADA": (0.01, 100.0),
-    "LINK": (0.1, 5_000.0),
-    "AVAX": (1.0, 10_000.0),
-    "SUI": (0.1, 500.0),
-    "TRX": (0.003, 20.0),
-}
-_LARGEST_JUMP = 5.0
-_MARK_BAND = 0.2
+_MARK_BAND = 0.05
 _INTEREST_PER_DAILY_VOLUME = (1e-4, 1e4)
+_LARGEST_INTEREST_JUMP = 10.0
 # Beyond these a number is possible, but more often a wrong unit or another venue.
 _SUSPICIOUS_INTEREST_PER_DAILY_VOLUME = 10.0
 _SUSPICIOUS_VOLUME_PER_INTEREST = 10.0
@@ -45,80 +27,15 @@ _TAKER_SHARE = (0.1, 0.9)
 _NOTED_VIOLATIONS = 0.01
 
 
-def check_price_unit(symbol: str, close: FloatArray, *, label: str) -> None:
-    """Raise if the median price of a well-known coin is in a wrong unit; other coins pass.
-
-    Raises
-    ------
-    InputError
-        The median of `close` lies outside the coin's generous range, such as 200 to 2,000,000 for BTC.
-    """
-    if symbol not in _PRICES:
-        return
-    low, high = _PRICES[symbol]
-    median = float(np.median(close))
-    if not low <= median <= high:
-        raise InputError(
-            f"{label}: the median close is {median:.10g}; expected a price of {symbol} in USD, between "
-            f"{low:g} and {high:,.0f}: is it in another unit, or of another market?"
-        )
-
-
-def check_price_jumps(
-    values: Mapping[str, FloatArray], times: IntArray, rows: IntArray, *, label: str
-) -> None:
-    """Raise if a price lies more than a factor of 5 from the bar before it, or from its own bar.
-
-    Parameters
-    ----------
-    values
-        open, high, low and close of the bars that exist, shape (n,).
-    times, rows
-        Start of each bar in UTC milliseconds, ascending, and its number in the user's table, shape (n,).
-    label
-        What messages call the table.
-
-    Raises
-    ------
-    InputError
-        A jump between neighbours no further apart than a day, or than usual; the message names the one of
-        the two bars that is further from those around them.
-    """
-    usual, limit = np.log(values["close"]), np.log(_LARGEST_JUMP)
-    gaps = np.diff(times)
-    near = gaps <= max(DAY, float(np.median(gaps)) if len(gaps) else 0)
-    jumps = np.flatnonzero((np.abs(np.diff(usual)) > limit) & near)
-    if jumps.size:
-        before, after = int(jumps[0]), int(jumps[0]) + 1
-        around = np.median(usual[max(before - 5, 0) : after + 6])
-        if abs(usual[before] - around) > abs(usual[after] - around):
-            before, after = after, before
-        raise InputError(
-            f"{label}: close is {values['close'][after]:.10g} in {row_text(rows[after], times[after])}; "
-            f"expected within a factor of {_LARGEST_JUMP:g} of row {rows[before]} beside it, "
-            f"{values['close'][before]:.10g}: correct the row or leave it out"
-        )
-    # The closes agree with one another, so in a bar at odds with its own close it is the other price.
-    for field in ("open", "high", "low"):
-        odd = np.abs(np.log(values[field]) - usual) > limit
-        if odd.any():
-            first = int(np.argmax(odd))
-            raise InputError(
-                f"{label}: {field} is {values[field][first]:.10g} in {row_text(rows[first], times[first])}; "
-                f"expected within a factor of {_LARGEST_JUMP:g} of the bar's close, "
-                f"{values['close'][first]:.10g}: correct the row or leave it out"
-            )
-
-
 def check_mark_unit(mark_close: FloatArray, close: FloatArray, *, label: str) -> None:
-    """Raise if the mark is on the whole more than 20 % away from the traded price.
+    """Raise if the mark is on the whole more than 5 % away from the traded price.
 
     Rows where either is NaN are passed over.
 
     Raises
     ------
     InputError
-        The median ratio of mark to traded price lies outside 0.8 to 1.2.
+        The median ratio of mark to traded price lies outside 0.95 to 1.05.
     """
     ratio = mark_close / close
     ratio = ratio[np.isfinite(ratio)]
@@ -175,6 +92,43 @@ def open_interest_notes(open_interest: FloatArray, volume_per_day: float, *, lab
     if days > _SUSPICIOUS_INTEREST_PER_DAILY_VOLUME:
         return (f"{days:.3g} times the volume of a usual day, which is much: check open_interest_unit",)
     return ()
+
+
+def check_open_interest_rows(
+    open_interest: FloatArray, times: IntArray, rows: IntArray, *, label: str
+) -> None:
+    """Raise if open interest changes by more than a factor of 10 from one row to the next.
+
+    A market may begin at zero: rows of zero count only after the first that is not. Neighbours further apart
+    than a day, or than usual, may differ.
+
+    Parameters
+    ----------
+    open_interest
+        As in the table, in any unit, shape (n,).
+    times, rows
+        UTC milliseconds, ascending, and numbers in the user's table, shape (n,).
+    label
+        What messages call the table.
+
+    Raises
+    ------
+    InputError
+        The message names the one of the two rows that is further from those around them.
+    """
+    begun = int(np.argmax(open_interest > 0))
+    amount, times, rows = open_interest[begun:], times[begun:], rows[begun:]
+    with np.errstate(divide="ignore"):
+        size = np.maximum(np.log(amount), -1e3)
+    jump = first_jump(size, times, np.log(_LARGEST_INTEREST_JUMP))
+    if jump is None:
+        return
+    before, after = jump
+    raise InputError(
+        f"{label}: open interest is {amount[after]:.10g} in {row_text(rows[after], times[after])}; expected "
+        f"within a factor of {_LARGEST_INTEREST_JUMP:g} of row {rows[before]} beside it, "
+        f"{amount[before]:.10g}: correct the row or leave it out"
+    )
 
 
 def volume_notes(open_interest: FloatArray, volume_per_day: float) -> tuple[str, ...]:

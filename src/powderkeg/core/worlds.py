@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -136,8 +136,11 @@ def run(
     Raises
     ------
     InputError
-        The frame is empty, begins before the state's time, or `columns` or `intervals` do not fit it.
+        The frame is empty, begins before the state's time, or `columns` or `intervals` do not fit it; no
+        kernel has that name.
     """
+    if kernel not in (None, *get_args(KernelName)):
+        raise InputError(f"kernel: {kernel!r}; expected one of {', '.join(get_args(KernelName))}")
     rows = len(frame)
     if rows == 0:
         raise InputError("frame: no bars")

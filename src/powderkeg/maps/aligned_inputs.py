@@ -18,9 +18,9 @@ from powderkeg.core.alignment import (
 from powderkeg.core.plausibility import (
     check_funding_unit,
     check_mark_unit,
-    check_price_jumps,
     taker_buy_unit,
 )
+from powderkeg.core.price_plausibility import check_price_jumps
 from powderkeg.errors import InputError
 from powderkeg.lake.tables import SeriesTable
 from powderkeg.maps.input_coverage import (

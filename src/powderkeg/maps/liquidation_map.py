@@ -166,7 +166,14 @@ class LiquidationMap:
         """Return the clusters of both sides, largest notional first, at most `limit` of them.
 
         See `powderkeg.core.clusters` for what counts as one.
+
+        Raises
+        ------
+        InputError
+            `limit` is negative.
         """
+        if limit is not None and limit < 0:
+            raise InputError(f"limit: {limit} clusters; expected a number from 0, or None for all")
         found = [
             cluster
             for side, mass in (("long", self.long_notional), ("short", self.short_notional))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +29,7 @@ _STEPS = (
     DAY,
     WEEK,
 )
-_LARGEST_HEATMAP = 8 << 30
+_LARGEST_HEATMAP = 2 << 30
 _CHECKPOINTS = 16
 _STALE_AFTER = 2 * DAY
 
@@ -79,7 +80,7 @@ class MapRun:
     checkpoints: tuple[tuple[int, InventoryState], ...]
     kernel: worlds.KernelName
 
-    def map(self, at: str | int | None = None) -> LiquidationMap:
+    def map(self, at: str | int | dt.date | None = None) -> LiquidationMap:
         """Return the map as it was known at `at`, by default after the last bar.
 
         Only bars that had ended by then, and observations known by then, are in it.
@@ -111,9 +112,9 @@ class MapRun:
 
     def heatmap(
         self,
-        start: str | int | None = None,
-        end: str | int | None = None,
-        step: str | int | None = None,
+        start: str | int | dt.date | None = None,
+        end: str | int | dt.date | None = None,
+        step: str | int | dt.timedelta | None = None,
     ) -> Heatmap:
         """Return the maps of [start, end], one every `step`.
 
@@ -132,7 +133,7 @@ class MapRun:
         WindowError
             The window is empty or reaches outside the data.
         InputError
-            `step` is not a multiple of the bars', or the heatmap would take more than 8 GB.
+            `step` is not a multiple of the bars', or the heatmap would take more than 2 GB.
         """
         frame = self.frame
         known = np.flatnonzero(np.isfinite(frame.open_interest) & frame.valid)
@@ -153,7 +154,9 @@ class MapRun:
                 f"step: no multiple of {duration_text(length)} lies between {iso(begin)} and {iso(stop)}"
             )
         frame.rows_known_at(int(times[-1]))
-        return self._columns_at(times, length)
+        result = self._columns_at(times, length)
+        notes = (*result.provenance.notes, *self._end_note(int(times[-1]), stop, length))
+        return replace(result, provenance=replace(result.provenance, notes=notes))
 
     def predicted_liquidations(self, edges: IntArray) -> PredictedLiquidations:
         """Return the model's liquidations in each interval between neighbouring `edges`.
@@ -203,7 +206,7 @@ class MapRun:
         layers[observed[1:] == 0] = np.nan
         return layers
 
-    def layers(self, at: str | int | None = None) -> tuple[PriceGrid, FloatArray]:
+    def layers(self, at: str | int | dt.date | None = None) -> tuple[PriceGrid, FloatArray]:
         """Return the price grid and the USD standing in every world before weighting, shape (2, D, 4, bins).
 
         Multiplied by weights and added up over D and 4 they are the map of those weights. `at` as in `map`.
@@ -231,17 +234,26 @@ class MapRun:
         states = tuple((rows, replace(state, parameters=parameters)) for rows, state in self.checkpoints)
         return replace(self, parameters=parameters, checkpoints=states)
 
-    def _column_length(self, window: int, step: str | int | None) -> int:
+    def _column_length(self, window: int, step: str | int | dt.timedelta | None) -> int:
         bar = self.frame.step
         if step is None:
             fitting = [length for length in _STEPS if length % bar == 0 and window // length <= _COLUMNS]
             return fitting[0] if fitting else bar * max(1, -(-window // (bar * _COLUMNS)))
-        length = duration(step, "step") if isinstance(step, str) else step
-        if length <= 0 or length % bar:
+        length = duration(step, "step")
+        if length % bar:
             raise InputError(
                 f"step: {duration_text(length)} is not a multiple of the bars' {duration_text(bar)}"
             )
         return length
+
+    def _end_note(self, last: int, stop: int, length: int) -> list[str]:
+        """Return the note that the last column does not stand at the end of the window, if it does not."""
+        if last == stop:
+            return []
+        return [
+            f"columns stand at whole multiples of {duration_text(length)}: the last one at {iso(last)}, the "
+            f"window ends {iso(stop)}"
+        ]
 
     def _columns_at(self, times: IntArray, length: int) -> Heatmap:
         frame = self.frame
@@ -250,8 +262,8 @@ class MapRun:
         size = len(times) * (state.bins or self.checkpoints[-1][1].bins) * 8
         if size > _LARGEST_HEATMAP:
             raise InputError(
-                f"step: {len(times):,} columns would take {size / (1 << 30):.0f} GB; choose a longer step "
-                "or a shorter window"
+                f"step: {len(times):,} columns would take {size / (1 << 30):.1f} GB, and at most 2 are "
+                "built; choose a longer step or a shorter window"
             )
         rows = frame.rows(at, int(stops[-1]))
         intervals = np.searchsorted(stops - at, np.arange(len(rows)), side="right")
@@ -309,9 +321,8 @@ class MapRun:
             raise WindowError(f"{name}: at {iso(time)} there is no open interest yet; it is {since}")
         if not np.any(frame.valid[:rows] & np.isfinite(frame.open_interest[:rows])):
             raise WindowError(f"{name}: no bar up to {iso(time)} has both a price and a known open interest")
-        cadence = next((series.cadence for series in frame.series if series.name == "open_interest"), 0)
         age = int(frame.open_interest_age[last])
-        if age > max(_STALE_AFTER, 3 * cadence):
+        if age > max(_STALE_AFTER, 3 * self._interest_cadence):
             fresh = np.flatnonzero(frame.open_interest_age[:rows] == 0)
             until = (
                 f"; the last fresh one is at {iso(int(frame.ts[fresh[-1]]) + frame.step)}"
@@ -320,9 +331,25 @@ class MapRun:
             )
             raise WindowError(f"{name}: at {iso(time)} the open interest is {age / DAY:.1f} days old{until}")
 
+    @property
+    def _interest_cadence(self) -> int:
+        return next((series.cadence for series in self.frame.series if series.name == "open_interest"), 0)
+
     def _provenance(self, state: InventoryState, rows: int) -> Provenance:
         frame = self.frame
+        as_of, age = int(frame.ts[rows - 1]) + frame.step, int(frame.open_interest_age[rows - 1])
         notes = [*frame.notes, self.parameters.source]
+        if age >= 0:
+            stale = "STALE: " if age > 2 * self._interest_cadence else ""
+            notes.append(
+                f"{stale}the last open interest was known at {iso(as_of - age)}, "
+                f"{duration_text(age) + ' before' if age else 'the time'} of the map"
+            )
+        if rows < len(frame):
+            notes.append(
+                f"inputs are described up to the end of the data, {iso(frame.end)}; nothing known after "
+                f"{iso(as_of)} shapes the map"
+            )
         if not frame.valid[rows - 1]:
             last = int(np.flatnonzero(frame.valid[:rows])[-1])
             notes.append(f"the last observed bar ended {iso(int(frame.ts[last]) + frame.step)}")

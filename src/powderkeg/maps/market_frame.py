@@ -8,7 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from powderkeg.core.alignment import RegularSeries, coarser_series, regular_series
-from powderkeg.core.plausibility import check_price_jumps, check_price_unit, daily_volume, volume_notes
+from powderkeg.core.plausibility import daily_volume, volume_notes
+from powderkeg.core.price_plausibility import check_price_jumps, check_price_unit, lone_price_notes
 from powderkeg.errors import InputError
 from powderkeg.lake.column_names import Kind
 from powderkeg.lake.one_market import base_coin
@@ -118,6 +119,8 @@ def market_frame(
     _check_choice("liquidation_side_meaning", liquidation_side_meaning, (None, *get_args(SideMeaning)))
     for kind in columns or {}:
         _check_choice("columns", kind, get_args(Kind))
+    if not symbol.strip():
+        raise InputError(f"symbol: {symbol!r}; expected a coin such as BTC, or an instrument's exact name")
     if not 0 < volume_scale < np.inf:
         raise InputError(f"volume_scale is {volume_scale:g}; expected a finite number above 0")
     window: tuple[int, int] | None = None
@@ -135,14 +138,14 @@ def market_frame(
 
     table = read(bars, "bars")
     coin = base_coin(symbol)
-    check_price_unit(coin, table.values["close"], label=table.label)
+    check_price_unit(coin, table.values["close"], table.times, label=table.label)
     check_price_jumps(table.values, table.times, table.rows, label=table.label)
     values = {**table.values, "volume": table.values["volume"] * volume_scale}
     fine = regular_series(table.times, values, table.rows, label=table.label)
     clock = _bars_of(bar_step, fine, table.label)
     window = clock.start, clock.end
     series = [bars_coverage(table, fine, clock)]
-    notes = []
+    notes = list(lone_price_notes(table.values, table.times, table.rows))
     if volume_scale != 1:
         notes.append(f"the bars' volume is multiplied by {volume_scale:g}")
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from powderkeg.core.alignment import RegularSeries, last_known, mean_close
-from powderkeg.core.plausibility import open_interest_notes, turnover_notes
+from powderkeg.core.plausibility import check_open_interest_rows, open_interest_notes, turnover_notes
 from powderkeg.errors import InputError
 from powderkeg.lake.tables import SeriesTable
 from powderkeg.maps.input_coverage import (
@@ -47,6 +47,7 @@ def aligned_open_interest(
     known_at = table.times + (cadence if stamp == "interval" else 0)
     require_overlap(table.label, table.times, known_at, clock)
     amount, unit, notes = _open_interest_column(table, bars, known_at, unit)
+    check_open_interest_rows(amount, table.times, table.rows, label=table.label)
     if unit == "usd":
         amount = amount / mean_close(bars, table.times, known_at)
         price = "the mean close of each interval" if stamp == "interval" else "the last close before each row"

@@ -249,6 +249,9 @@ class TierTable:
         if rate < lower.maintenance_margin_rate:
             expected = f"at least that of the tier below, {lower.maintenance_margin_rate:,.10g}"
             raise self._error(number, "maintenance_margin_rate", rate, expected)
+        if upper.maximum_leverage > lower.maximum_leverage:
+            expected = f"at most that of the tier below, {lower.maximum_leverage:g}"
+            raise self._error(number, "maximum_leverage", upper.maximum_leverage, expected)
         amount = lower.maintenance_amount + upper.notional_floor * (rate - lower.maintenance_margin_rate)
         # Venues publish rounded amounts; what matters is how far the maintenance margin jumps at the floor.
         maintenance_at_floor = lower.maintenance_margin_rate * upper.notional_floor - lower.maintenance_amount

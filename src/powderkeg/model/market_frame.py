@@ -144,9 +144,9 @@ class MarketFrame:
         Raises
         ------
         WindowError
-            `time` lies after the last bar or before the end of the first.
+            `time` lies a bar or more after the last one, or before the end of the first.
         """
-        if time > self.end:
+        if time >= self.end + self.step:
             raise WindowError(
                 f"at: {iso(time)} is after the data, whose last bar ends {iso(self.end)}; "
                 "a map is drawn only of what has been observed"

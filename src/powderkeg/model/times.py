@@ -23,31 +23,38 @@ _EARLIEST = 1_230_768_000_000  # 2009-01-01
 _LATEST = 4_102_444_800_000  # 2100-01-01
 
 
-def milliseconds(time: str | int | dt.datetime, name: str = "time") -> int:
+def milliseconds(time: str | int | dt.date, name: str = "time") -> int:
     """Return `time` as UTC milliseconds.
 
     Parameters
     ----------
     time
         ISO 8601 text (``2025-10-10``, ``2025-10-10T21:15``, with ``Z`` or an offset; without one it is
-        UTC), a `datetime` (naive ones are UTC) or milliseconds as an integer.
+        UTC), a `datetime` (naive ones are UTC), a `date` (its midnight) or milliseconds as an integer.
     name
         What the value is called in an error message.
 
     Raises
     ------
     InputError
-        The text is not ISO 8601, or the time lies before 2009 or after 2100.
+        The text is not ISO 8601, the value is of another type, or the time lies before 2009 or after 2100.
     """
     if isinstance(time, str):
         try:
             time = dt.datetime.fromisoformat(time)
         except ValueError:
             raise InputError(f"{name}: {time!r} is not an ISO 8601 time such as 2025-10-10T21:15Z") from None
+    if isinstance(time, dt.date) and not isinstance(time, dt.datetime):
+        time = dt.datetime.combine(time, dt.time(), dt.UTC)
     if isinstance(time, dt.datetime):
         if time.tzinfo is None:
             time = time.replace(tzinfo=dt.UTC)
         time = int(time.timestamp() * 1000)
+    if isinstance(time, bool) or not isinstance(time, int | np.integer):
+        raise InputError(
+            f"{name}: {time!r} is no time; expected ISO 8601 text, a datetime, a date or milliseconds"
+        )
+    time = int(time)
     if not _EARLIEST <= time < _LATEST:
         raise InputError(f"{name}: {time} is not a time in UTC milliseconds between 2009 and 2100")
     return time
@@ -60,17 +67,24 @@ def iso(time: int) -> str:
     return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def duration(text: str, name: str = "duration") -> int:
+def duration(length: str | int | dt.timedelta, name: str = "duration") -> int:
     """Return a length of time such as ``5m``, ``1h``, ``1d`` or ``1w`` in milliseconds.
+
+    A `timedelta` will do as well, or whole milliseconds.
 
     Raises
     ------
     InputError
-        The text is not a positive whole number followed by ms, s, m, h, d or w.
+        The text is not a positive whole number followed by ms, s, m, h, d or w; or the length is not above
+        zero, or of another type.
     """
-    match = _DURATION.fullmatch(text.strip())
+    if isinstance(length, dt.timedelta):
+        length = length // dt.timedelta(milliseconds=1)
+    if isinstance(length, int | np.integer) and not isinstance(length, bool) and length > 0:
+        return int(length)
+    match = _DURATION.fullmatch(length.strip()) if isinstance(length, str) else None
     if match is None or int(match[1]) == 0:
-        raise InputError(f"{name}: {text!r} is not a length of time such as 5m, 1h or 1d")
+        raise InputError(f"{name}: {length!r} is not a length of time such as 5m, 1h or 1d")
     return int(match[1]) * _UNITS[match[2]]
 
 
