@@ -499,7 +499,7 @@ def test_rows_that_are_not_over_by_a_time_change_nothing_before_it(data: st.Data
         return np.asarray(times[keep])
 
     def candles(times: np.ndarray) -> dict[str, np.ndarray]:
-        middle = 100_000 * np.exp(np.cumsum(random.normal(0, 0.002, (len(times), 4)), axis=0))
+        middle = 100_000 * np.exp(np.cumsum(random.normal(0, 0.000_5, (len(times), 4)), axis=0))
         return {
             "ts": times,
             "open": middle[:, 0],

@@ -152,7 +152,7 @@ class MarketParameters:
         Standard deviation and memory of the log appetite for new positions.
     insurance_fund_share
         Insurance fund at the start of the warm-up per one-sided open interest. The real ones were 1-3 %
-        of a venue's BTC open interest; chosen smaller, for one market of many.
+        of a venue's BTC open interest.
     """
 
     initial_price: float = 100_000.0
@@ -235,7 +235,7 @@ class MarketParameters:
     maker_accounts: int = 6
     appetite_sigma: float = 0.2
     appetite_days: float = 4.0
-    insurance_fund_share: float = 0.004
+    insurance_fund_share: float = 0.01
 
     def __post_init__(self) -> None:
         for field in fields(self):
