@@ -261,7 +261,7 @@ def test_a_map_says_how_old_its_open_interest_is_and_when_it_is_stale() -> None:
     aged = replace(frame, open_interest_age=np.where(frame.ts >= frame.ts[300], 20 * HOUR, 0))
     stale = [note for note in map_run(aged).map().provenance.notes if note.startswith("STALE: ")]
     assert len(stale) == 1
-    assert "20h before" in stale[0]
+    assert "20h earlier" in stale[0]
 
 
 def test_a_map_of_an_earlier_time_says_that_its_inputs_reach_further(run: MapRun) -> None:

@@ -59,9 +59,9 @@ def usd(amount: float) -> str:
     return f"${amount:.0f}"
 
 
-def price_text(price: float) -> str:
-    """Return a price with six significant digits and thousands separators."""
-    decimals = max(0, 5 - math.floor(math.log10(abs(price)))) if price else 0
+def price_text(price: float, digits: int = 6) -> str:
+    """Return a price with so many significant digits and thousands separators."""
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(price)))) if price else 0
     return f"{price:,.{decimals}f}"
 
 
@@ -122,7 +122,7 @@ def print_heatmap(result: Heatmap) -> None:
         )
         table.add_row(
             f"{iso(single.as_of)[:16]}Z",
-            price_text(single.mark_price),
+            price_text(single.mark_price, 5),
             usd(single.open_interest),
             *(
                 Text(usd(amount), style=colour)

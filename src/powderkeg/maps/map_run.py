@@ -342,8 +342,8 @@ class MapRun:
         if age >= 0:
             stale = "STALE: " if age > 2 * self._interest_cadence else ""
             notes.append(
-                f"{stale}the last open interest was known at {iso(as_of - age)}, "
-                f"{duration_text(age) + ' before' if age else 'the time'} of the map"
+                f"{stale}the last open interest was known at {iso(as_of - age)}"
+                + (f", {duration_text(age)} earlier" if age else "")
             )
         if rows < len(frame):
             notes.append(
