@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from powderkeg.core.calibration import (
-    PRIOR,
-    SideFit,
+    SideCalibration,
+    calibrated_side,
     chosen_stage,
     expected_liquidations,
     fitted_scale,
-    fitted_side,
 )
 from powderkeg.core.event_scores import tweedie_deviance
+from powderkeg.core.laws import Law, all_laws
+from powderkeg.core.tweedie import tweedie_draws
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import FloatArray
 
@@ -28,8 +29,18 @@ def made_layers(intervals: int, seed: int = 0) -> FloatArray:
     return np.asarray(1e9 * reached[:, :, None] * turnover)
 
 
+def from_law(layers: FloatArray, law: Law, scale: float = 1.0) -> FloatArray:
+    return np.asarray(scale * layers.reshape(len(layers), -1) @ law.releasing.ravel())
+
+
 def noisy(totals: FloatArray, seed: int = 1) -> FloatArray:
     return np.asarray(totals * np.random.default_rng(seed).gamma(8.0, 1 / 8.0, size=len(totals)))
+
+
+def fitted(
+    layers: FloatArray, observed: FloatArray, stage: int | None = None, seed: int = 3
+) -> SideCalibration:
+    return calibrated_side(layers, observed, floor=1.0, generator=np.random.default_rng(seed), stage=stage)
 
 
 def test_the_scale_is_the_one_of_least_deviance() -> None:
@@ -39,55 +50,125 @@ def test_the_scale_is_the_one_of_least_deviance() -> None:
     misfit = tweedie_deviance(observed, best * predicted, floor=1e-9).sum()
     for factor in (0.95, 1.05):
         assert tweedie_deviance(observed, factor * best * predicted, floor=1e-9).sum() > misfit
+    # The closed form of the deviance at the best scale, as the head of the module states it.
+    a, b = (observed / np.sqrt(predicted)).sum(), np.sqrt(predicted).sum()
+    assert misfit == pytest.approx(8 * (np.sqrt(a * b) - np.sqrt(observed).sum()))
 
 
-def test_a_planted_scale_is_found() -> None:
+def test_a_planted_scale_is_found_and_its_ensemble_holds_it() -> None:
     layers = made_layers(200)
-    observed = noisy(0.25 * expected_liquidations(layers, PRIOR))
-    assert fitted_side(layers, observed, stage=1, floor=1.0).scale == pytest.approx(0.25, rel=0.1)
+    side = fitted(layers, noisy(from_law(layers, Law(), 0.25)), stage=1)
+    assert side.scales.mean() == pytest.approx(0.25, rel=0.1)
+    assert side.scales.min() < 0.25 < side.scales.max()
+    assert side.scales.std() < 0.05
 
 
-def test_a_planted_law_is_found_better_than_the_prior() -> None:
+def test_a_planted_law_predicts_better_than_a_scale() -> None:
     layers = made_layers(300)
-    planted = SideFit(2, 0.5, 0.12, 0.7, (0.05, 0.15, 0.3, 0.5))
-    observed = noisy(expected_liquidations(layers, planted))
-    fit = fitted_side(layers, observed, stage=2, floor=1.0)
-    assert fit.median < PRIOR.median
+    planted = Law(0.12, 0.7, (0.05, 0.15, 0.3, 0.5))
+    observed = noisy(from_law(layers, planted, 0.5))
     unseen = made_layers(100, seed=9)
-    truth = expected_liquidations(unseen, planted)
+    truth = from_law(unseen, planted, 0.5)
     by_law, by_scale = (
-        tweedie_deviance(truth, expected_liquidations(unseen, found), floor=1.0).mean()
-        for found in (fit, fitted_side(layers, observed, stage=1, floor=1.0))
+        tweedie_deviance(
+            truth, expected_liquidations(unseen, fitted(layers, observed, stage)).mean(axis=0), floor=1.0
+        ).mean()
+        for stage in (2, 1)
     )
     assert by_law < 0.5 * by_scale
 
 
-def test_the_law_is_chosen_where_it_is_needed_and_the_scale_where_it_is_not() -> None:
-    layers = made_layers(200)
-    scaled = noisy(0.3 * expected_liquidations(layers, PRIOR))
-    bent = noisy(expected_liquidations(layers, SideFit(2, 0.5, 0.1, 0.5, PRIOR.turnover)))
-    assert chosen_stage(layers, scaled, floor=1.0, embargo=1) >= 1
-    assert chosen_stage(layers, bent, floor=1.0, embargo=1) == 2
+def test_a_planted_diffuse_share_is_seen() -> None:
+    layers = made_layers(300)
+    shares = [
+        np.mean([law.diffuse_share for law in fitted(layers, noisy(from_law(layers, law)), 2).laws])
+        for law in (Law(), Law(diffuse_share=0.75))
+    ]
+    assert shares[0] < 0.2
+    assert shares[1] > 0.5
+
+
+def test_the_dictionary_is_used_where_no_law_fits() -> None:
+    layers = made_layers(400)
+    # No lognormal has its mass in two narrow places.
+    odd = np.zeros((16, 4))
+    odd[2], odd[13] = 0.002, 0.2
+    observed = noisy(layers.reshape(400, -1) @ odd.ravel())
+    stage, deviance = chosen_stage(layers, observed, floor=1.0, embargo=1)
+    assert stage == 3
+    assert deviance[3] < deviance[2]
+    # Where a law made the data the dictionary has next to nothing to add.
+    _, plain = chosen_stage(layers, noisy(from_law(layers, Law(0.25, 0.7), 0.3)), floor=1.0, embargo=1)
+    assert plain[3] > 0.9 * plain[2]
+
+
+def test_the_same_seed_gives_the_same_members_and_another_one_others() -> None:
+    layers = made_layers(60)
+    observed = noisy(from_law(layers, Law(), 0.3))
+    first, again, other = (fitted(layers, observed, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.scales, again.scales)
+    assert first.laws == again.laws
+    assert not np.array_equal(first.scales, other.scales)
+
+
+def test_more_days_make_the_ensemble_narrower() -> None:
+    spread = []
+    for count in (20, 320):
+        layers = made_layers(count)
+        expected = expected_liquidations(layers, fitted(layers, noisy(from_law(layers, Law(), 0.3)), 2))
+        spread.append(np.std(np.log(expected.sum(axis=1))))
+    assert spread[1] < spread[0]
+
+
+def test_what_stands_never_exceeds_open_interest() -> None:
+    layers = made_layers(100)
+    for stage in range(4):
+        side = fitted(layers, noisy(from_law(layers, Law(), 3.0)), stage)
+        assert side.standing.sum(axis=(1, 2)).max() <= 1
+        assert side.standing.min() >= 0
 
 
 def test_too_little_data_stays_with_the_prior() -> None:
     layers = made_layers(8)
-    assert chosen_stage(layers, expected_liquidations(layers, PRIOR), floor=1.0, embargo=1) == 0
-    many = made_layers(40)
-    assert chosen_stage(many, np.zeros(40), floor=1.0, embargo=1) == 0
-    assert fitted_side(layers, np.zeros(8), stage=0, floor=1.0) == PRIOR
+    assert chosen_stage(layers, from_law(layers, Law()), floor=1.0, embargo=1) == (0, {})
+    assert chosen_stage(made_layers(40), np.zeros(40), floor=1.0, embargo=1) == (0, {})
+    side = fitted(layers, np.zeros(8))
+    assert side.stage == 0
+    assert np.std(np.log(side.scales)) == pytest.approx(0.7, abs=0.2)
+    assert len(set(side.laws)) > 10
+
+
+def test_few_days_are_not_enough_to_leave_the_default_stage() -> None:
+    layers = made_layers(14)
+    stage, deviance = chosen_stage(layers, noisy(from_law(layers, Law(), 0.3)), floor=1.0, embargo=1)
+    assert stage == 2
+    assert set(deviance) == {0, 1, 2, 3}
 
 
 def test_what_cannot_be_fitted_is_refused() -> None:
     layers = made_layers(20)
-    with pytest.raises(InputError, match="stage: 7 is none of 0, 1, 2"):
-        fitted_side(layers, np.ones(20), stage=7, floor=1.0)
+    with pytest.raises(InputError, match="stage: 7 is none of 0, 1, 2, 3"):
+        fitted(layers, np.ones(20), 7)
     with pytest.raises(InputError, match="5 intervals to fit on; at least 10 are needed"):
-        fitted_side(layers[:5], np.ones(5), stage=1, floor=1.0)
+        fitted(layers[:5], np.ones(5), 1)
     with pytest.raises(InputError, match="nothing was liquidated in the training window"):
-        fitted_side(layers, np.zeros(20), stage=1, floor=1.0)
+        fitted(layers, np.zeros(20), 2)
 
 
-def test_the_law_without_scale_is_a_share_of_open_interest() -> None:
-    assert PRIOR.weights.shape == (16, 4)
-    assert 0.7 < PRIOR.weights.sum() < 1.0
+def test_laws_are_shares_of_open_interest() -> None:
+    table = all_laws()
+    assert len(table) == 13 * 5 * 3 * 6
+    assert table.standing.sum(axis=(1, 2)).max() <= 1
+    assert 0.7 < Law().standing.sum() < 1.0
+    assert table.penalty.min() == 0
+    # The diffuse share changes what is expected, not what stands.
+    np.testing.assert_array_equal(Law(diffuse_share=0.5).standing, Law().standing)
+
+
+@pytest.mark.parametrize(("mean", "dispersion"), [(4.0, 0.5), (1e6, 900.0), (2.0, 6.0)])
+def test_noise_has_the_mean_the_variance_and_the_zeros_of_its_law(mean: float, dispersion: float) -> None:
+    draws = tweedie_draws(np.full(200_000, mean), dispersion, np.random.default_rng(0))
+    assert draws.mean() == pytest.approx(mean, rel=0.05)
+    assert draws.var() == pytest.approx(dispersion * mean**1.5, rel=0.05)
+    assert np.mean(draws == 0) == pytest.approx(np.exp(-2 * np.sqrt(mean) / dispersion), abs=0.005)
+    assert tweedie_draws(np.zeros(3), 1.0, np.random.default_rng(0)).tolist() == [0, 0, 0]

@@ -17,7 +17,9 @@ from powderkeg.analytics.recorded_intervals import recorded_intervals
 from powderkeg.analytics.walk_forward import MODELS, predictions, walk_forward_splits
 from powderkeg.core.event_scores import (
     block_bootstrap_interval,
+    crps,
     deviance_skill,
+    inside_band,
     log_errors,
     total_floor,
     tweedie_deviance,
@@ -29,6 +31,8 @@ from powderkeg.model.provenance import SeriesCoverage
 from powderkeg.model.times import duration, iso, milliseconds
 
 BASELINES = ("diffuse", "fixed_tiers", "range")
+SKILL_BASELINE = "range"
+BAND_LEVELS = (50, 90)
 SIDES = ("long", "short")
 _BLOCK = 5
 
@@ -45,8 +49,11 @@ class ScoreRow:
         ``long`` or ``short``.
     metric
         ``log_mae``: mean absolute log error of totals, 0.69 is a factor of two. ``deviance``: mean Tweedie
-        deviance with power 1.5. ``deviance_skill_over_X``: 1 - deviance / deviance of baseline X, 1 is
-        perfect and 0 no better. ``total_ratio``: predicted over recorded, summed.
+        deviance with power 1.5. ``deviance_skill``: 1 - deviance / deviance of ``range``, which has no map; 1
+        is perfect and 0 no better. ``deviance_skill_over_X``: the same over baseline X. ``total_ratio``:
+        predicted over recorded, summed. ``crps``: continuous ranked probability score of the predictive
+        distribution, USD. ``coverage_50``, ``coverage_90``: share of totals inside the band that is meant to
+        hold so many percent.
     value
         The score.
     low, high
@@ -147,29 +154,38 @@ def scoreboard(
         raise InputError("models: none given")
     fitted_on = intervals.totals[: splits[0].train]
     floors = np.array([total_floor(fitted_on[:, side]) for side in range(2)])
-    predicted = predictions(frame, intervals, splits, tuple(models), floors=floors)
+    asked = tuple(dict.fromkeys(models))
+    predicted = predictions(
+        frame, intervals, splits, tuple(dict.fromkeys((*asked, SKILL_BASELINE))), floors=floors, seed=seed
+    )
     scored = slice(splits[0].test.start, splits[-1].test.stop)
     generator = np.random.default_rng(seed)
     rows: list[ScoreRow] = []
     for side, name in enumerate(SIDES):
         observed, floor = intervals.totals[scored, side], float(floors[side])
         deviances = {
-            model: tweedie_deviance(observed, values[scored, side], floor=floor)
+            model: tweedie_deviance(observed, values.mean[scored, side], floor=floor)
             for model, values in predicted.items()
         }
-        for model, values in predicted.items():
-            guess = values[scored, side]
+        for model in asked:
+            guess, draws = predicted[model].mean[scored, side], predicted[model].draws[:, scored, side]
             columns = {
                 "log_mae": (log_errors(observed, guess, floor=floor)[:, None], _mean),
                 "deviance": (deviances[model][:, None], _mean),
                 "total_ratio": (np.column_stack([guess, observed]), _ratio),
+                "deviance_skill": (np.column_stack([deviances[model], deviances[SKILL_BASELINE]]), _skill),
                 **{
                     f"deviance_skill_over_{base}": (
                         np.column_stack([deviances[model], deviances[base]]),
                         _skill,
                     )
                     for base in BASELINES
-                    if base in deviances and base != model
+                    if base in asked and base != model
+                },
+                "crps": (crps(draws, observed)[:, None], _mean),
+                **{
+                    f"coverage_{level}": (inside_band(draws, observed, level / 100)[:, None], _mean)
+                    for level in BAND_LEVELS
                 },
             }
             for metric, (data, statistic) in columns.items():

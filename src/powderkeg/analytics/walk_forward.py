@@ -10,13 +10,13 @@ import numpy as np
 from powderkeg.analytics.recorded_intervals import RecordedIntervals
 from powderkeg.core.calibration import (
     FEWEST_INTERVALS,
-    PRIOR,
-    chosen_stage,
+    calibrated_side,
     expected_liquidations,
     fitted_scale,
-    fitted_side,
 )
 from powderkeg.core.event_scores import tweedie_deviance
+from powderkeg.core.laws import Law
+from powderkeg.core.tweedie import tweedie_draws
 from powderkeg.errors import InputError, WindowError
 from powderkeg.maps.map_run import MapRun, map_run
 from powderkeg.model.arrays import FloatArray
@@ -27,6 +27,8 @@ from powderkeg.model.times import iso
 _INNER_EMBARGO = 1
 # Powers of the move that the range baseline chooses from.
 _POWERS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+# Draws of a predicted total: members of an ensemble come round as often as they have to.
+DRAWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,33 @@ def walk_forward_splits(intervals: RecordedIntervals, *, embargo: int, train_end
     return splits
 
 
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What one model predicts for all intervals; NaN where no split predicts one.
+
+    Attributes
+    ----------
+    mean
+        Expected totals, USD, shape (n, 2) for (long, short).
+    draws
+        Totals drawn from the predictive distribution, parameters and noise, shape (DRAWS, n, 2).
+    """
+
+    mean: FloatArray
+    draws: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """What a model is fitted on, and what it then predicts from: one side of one split."""
+
+    observed: FloatArray
+    known: FloatArray
+    wanted: FloatArray
+    floor: float
+    generator: np.random.Generator
+
+
 def predictions(
     frame: MarketFrame,
     intervals: RecordedIntervals,
@@ -88,12 +117,14 @@ def predictions(
     models: tuple[str, ...],
     *,
     floors: FloatArray,
-) -> dict[str, FloatArray]:
-    """Return per model the predicted totals of all intervals, shape (n, 2); NaN where no split predicts one.
+    seed: int = 0,
+) -> dict[str, Predictions]:
+    """Return per model what it predicts from the past of each interval.
 
     ``worlds`` is the unfitted prior. ``calibrated`` fits the worlds in the stage that walk-forward inside the
     training intervals chooses. ``fixed_tiers`` and ``diffuse`` get one fitted scale per side. ``range`` is
-    a * open interest * move^b with the move of the interval towards that side, a and b fitted.
+    a * open interest * move^b with the move of the interval towards that side, a and b fitted. Around each
+    expectation every model has Tweedie noise, with the dispersion of its own training residuals.
 
     Raises
     ------
@@ -104,17 +135,25 @@ def predictions(
     if unknown:
         raise InputError(f"models: {unknown[0]!r} cannot be scored; choose from {', '.join(MODELS)}")
     inputs = _inputs(frame, intervals, models)
-    out = {model: np.full((len(intervals), 2), np.nan) for model in models}
+    out = {}
     for model in models:
+        mean = np.full((len(intervals), 2), np.nan)
+        draws = np.full((DRAWS, len(intervals), 2), np.nan)
         for split in splits:
             for side in range(2):
                 values = inputs[model][:, side]
-                out[model][split.test, side] = _PREDICTED[model](
+                training = _Training(
                     intervals.totals[: split.train, side],
                     values[: split.train],
                     values[split.test],
                     float(floors[side]),
+                    np.random.default_rng([seed, split.train, side]),
                 )
+                expected, dispersion = _PREDICTED[model](training)
+                mean[split.test, side] = expected.mean(axis=0)
+                members = np.resize(expected, (DRAWS, expected.shape[1]))
+                draws[:, split.test, side] = tweedie_draws(members, dispersion, training.generator)
+        out[model] = Predictions(mean, draws)
     return out
 
 
@@ -154,32 +193,47 @@ def _moves(frame: MarketFrame, intervals: RecordedIntervals) -> FloatArray:
     return out
 
 
-def _prior(_observed: FloatArray, _train: FloatArray, test: FloatArray, _floor: float) -> FloatArray:
-    return expected_liquidations(test, PRIOR)
+def _dispersion(training: _Training, predicted: FloatArray, fitted: int) -> float:
+    misfit = tweedie_deviance(training.observed, predicted, floor=training.floor).sum()
+    return max(float(misfit) / max(len(predicted) - fitted, 1), 1e-12)
 
 
-def _calibrated(observed: FloatArray, train: FloatArray, test: FloatArray, floor: float) -> FloatArray:
-    stage = chosen_stage(train, observed, floor=floor, embargo=_INNER_EMBARGO)
-    return expected_liquidations(test, fitted_side(train, observed, stage=stage, floor=floor))
+def _prior(training: _Training) -> tuple[FloatArray, float]:
+    releasing = Law().releasing.ravel()
+    known, wanted = (rows.reshape(len(rows), -1) @ releasing for rows in (training.known, training.wanted))
+    return wanted[None], _dispersion(training, known, 0)
 
 
-def _scaled(observed: FloatArray, train: FloatArray, test: FloatArray, floor: float) -> FloatArray:
-    return test * fitted_scale(observed, train, floor=floor)
+def _calibrated(training: _Training) -> tuple[FloatArray, float]:
+    side = calibrated_side(
+        training.known,
+        training.observed,
+        floor=training.floor,
+        generator=training.generator,
+        embargo=_INNER_EMBARGO,
+    )
+    return expected_liquidations(training.wanted, side), side.dispersion
 
 
-def _range(observed: FloatArray, train: FloatArray, test: FloatArray, floor: float) -> FloatArray:
-    """Return a * open interest * move^b on the test rows, a and b of least deviance on the training rows."""
-    misfits, predicted = [], []
+def _scaled(training: _Training) -> tuple[FloatArray, float]:
+    scale = fitted_scale(training.observed, training.known, floor=training.floor)
+    return (training.wanted * scale)[None], _dispersion(training, training.known * scale, 1)
+
+
+def _range(training: _Training) -> tuple[FloatArray, float]:
+    """Return a * open interest * move^b on the wanted rows, a and b of least deviance on the known ones."""
+    best, least = training.wanted[:, 0], np.inf
     for power in _POWERS:
-        known, wanted = (rows[:, 0] * rows[:, 1] ** power for rows in (train, test))
-        scale = fitted_scale(observed, known, floor=float(np.mean(known)) * 1e-6 or 1.0)
-        misfits.append(float(tweedie_deviance(observed, scale * known, floor=floor).sum()))
-        predicted.append(scale * wanted)
-    return predicted[int(np.argmin(misfits))]
+        known, wanted = (rows[:, 0] * rows[:, 1] ** power for rows in (training.known, training.wanted))
+        scale = fitted_scale(training.observed, known, floor=float(np.mean(known)) * 1e-6 or 1.0)
+        dispersion = _dispersion(training, scale * known, 2)
+        if dispersion < least:
+            best, least = scale * wanted, dispersion
+    return best[None], least
 
 
-# Each takes recorded totals and inputs of the training rows, inputs of the test rows, and the floor.
-_PREDICTED: dict[str, Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]] = {
+# Each returns the expectation of every member, shape (members, n), and the dispersion of the noise.
+_PREDICTED: dict[str, Callable[[_Training], tuple[FloatArray, float]]] = {
     "calibrated": _calibrated,
     "worlds": _prior,
     "fixed_tiers": _scaled,

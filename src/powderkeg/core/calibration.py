@@ -1,87 +1,106 @@
 """Fitting the worlds to recorded liquidations, in stages that each have to earn their place.
 
-Predicted liquidations are linear in the weights of the worlds, so a law of distances with a scale is fitted
-on the liquidations of every world per interval ("layers"), without running the estimator again:
+Predicted liquidations are linear in the weights of the worlds, so everything is fitted on the liquidations of
+every world per interval ("layers"), without running the estimator again:
 
     stage 0   the prior: nothing is fitted
-    stage 1   one scale per side
-    stage 2   per side a scale, median and width of the lognormal law of distances, and a mix of turnovers
+    stage 1   one scale per side on the prior law
+    stage 2   a law of distances and turnovers with a diffuse share beside it (`powderkeg.core.laws`)
+    stage 3   the whole dictionary: a factor on each world, drawn towards stage 2
 
-The scale is a pass-through: the share of what the model says is standing that is really forced. It multiplies
-predicted liquidations and leaves the standing map alone. Fits minimise the Tweedie deviance plus a weak prior
-that draws the scale to 1 and the law to the default one; with few intervals the prior wins.
+The scale is a pass-through: the share of what is said to stand that is really forced. It multiplies expected
+liquidations and leaves the standing map alone. With the Tweedie deviance of power 1.5 the best scale of a law
+has a closed form, and so has its deviance: with P the prediction of a law, A = sum(y P^-0.5) and
+B = sum(P^0.5), they are A / B and 8 (sqrt(A B) - sum(y^0.5)). So all laws are weighed at once, and for every
+resample of the intervals.
+
+The result is an ensemble. Each member is fitted on its own block resample of the intervals and drawn from the
+posterior of the laws, so that the spread of the members is the uncertainty of the parameters. It is not the
+noise of a single total: that is the Tweedie law around a member's expectation (`powderkeg.core.tweedie`).
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
-from powderkeg.core.event_scores import TWEEDIE_POWER, tweedie_deviance
-from powderkeg.core.named_models import (
-    DISTANCE_SIGMA,
-    MEDIAN_DISTANCE,
-    TURNOVER_WEIGHTS,
-    lognormal_class_weights,
-)
+from powderkeg.core.event_scores import tweedie_deviance
+from powderkeg.core.laws import PRIOR_SCALE, Law, LawTable, all_laws, law_table
 from powderkeg.errors import InputError
-from powderkeg.model.arrays import FloatArray
+from powderkeg.model.arrays import FloatArray, IntArray, read_only
 
-STAGES = (0, 1, 2)
+STAGES = (0, 1, 2, 3)
+DEFAULT_STAGE = 2
 FEWEST_INTERVALS = 10
-
-_MEDIANS = MEDIAN_DISTANCE * 1.2 ** np.arange(-6, 7)
-_SIGMAS = (0.5, 0.7, DISTANCE_SIGMA, 1.1, 1.3)
-# The prior mix, one that turns over slowly and one that turns over fast.
-_TURNOVERS = (TURNOVER_WEIGHTS, (0.5, 0.3, 0.15, 0.05), (0.05, 0.15, 0.3, 0.5))
-# Standard deviations of the weak prior: log scale, log median, width.
-_PRIOR_SCALE, _PRIOR_MEDIAN, _PRIOR_SIGMA = 1.5, 0.5, 0.3
+MEMBERS = 64
+# Relative dispersion where nothing can tell: phi = this times the root of the mean expectation.
+UNKNOWN_DISPERSION = 1.5
+_DICTIONARY_STEPS = 200
+# How strongly stage 3 is drawn to stage 2: as if this many intervals had shown it, per world.
+_DICTIONARY_PRIOR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class SideFit:
-    """What was fitted for one side.
+class SideCalibration:
+    """What was fitted for one side: an ensemble of laws with their scales.
 
     Attributes
     ----------
     stage
-        0, 1 or 2.
-    scale
-        Pass-through, > 0.
-    median, sigma
-        Of the lognormal law of distances.
-    turnover
-        Weights of the four turnover classes, sum 1.
+        0 to 3; see the head of this file.
+    laws
+        One per member.
+    scales
+        Pass-through of each member, > 0, shape (members,).
+    tilt
+        Factor on each world, shape (16, 4), > 0; ones below stage 3.
+    dispersion
+        phi of the Tweedie noise of one interval's total, in the root of its unit; > 0.
+    intervals
+        How many were fitted on.
+    deviance
+        Held-out mean deviance by stage, of the stages that were tried; empty if none could be.
     """
 
     stage: int
-    scale: float
-    median: float
-    sigma: float
-    turnover: tuple[float, ...]
+    laws: tuple[Law, ...]
+    scales: FloatArray
+    tilt: FloatArray
+    dispersion: float
+    intervals: int
+    deviance: dict[int, float]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", read_only(self.scales))
+        object.__setattr__(self, "tilt", read_only(self.tilt))
 
     @property
-    def weights(self) -> FloatArray:
-        """Share of one-sided open interest per world, without the scale, shape (16, 4)."""
-        law = lognormal_class_weights(self.median, self.sigma)
-        return np.asarray(law[:, None] * np.asarray(self.turnover))
+    def standing(self) -> FloatArray:
+        """Share of one-sided open interest per member and world, shape (members, 16, 4), at most 1 in sum."""
+        plain = law_table(self.laws).standing
+        tilted = plain * self.tilt
+        sums = tilted.sum(axis=(1, 2), keepdims=True)
+        return np.asarray(tilted * plain.sum(axis=(1, 2), keepdims=True) / np.maximum(sums, 1e-300))
+
+    @property
+    def releasing(self) -> FloatArray:
+        """Factor on each world's liquidations per member, scale included, shape (members, 16, 4)."""
+        return np.asarray(law_table(self.laws).releasing * self.tilt * self.scales[:, None, None])
 
 
-PRIOR = SideFit(0, 1.0, MEDIAN_DISTANCE, DISTANCE_SIGMA, TURNOVER_WEIGHTS)
-
-
-def expected_liquidations(layers: FloatArray, fit: SideFit) -> FloatArray:
-    """Return the liquidations that `fit` expects per interval, from layers of shape (n, 16, 4), USD."""
-    return np.asarray(fit.scale * np.einsum("idt,dt->i", layers, fit.weights))
+def expected_liquidations(layers: FloatArray, side: SideCalibration) -> FloatArray:
+    """Return the liquidations that each member expects, shape (members, n), from layers (n, 16, 4)."""
+    n = len(layers)
+    return np.asarray(side.releasing.reshape(len(side.laws), -1) @ layers.reshape(n, -1).T)
 
 
 def fitted_scale(observed: FloatArray, predicted: FloatArray, *, floor: float) -> float:
     """Return the factor on `predicted` that minimises the Tweedie deviance; closed form, > 0.
 
-    Setting the derivative to zero gives sum(y m^(1-p)) / sum(m^(2-p)) with m the prediction, not below
-    `floor`.
+    Predictions count as at least `floor`.
 
     Raises
     ------
@@ -93,84 +112,242 @@ def fitted_scale(observed: FloatArray, predicted: FloatArray, *, floor: float) -
             "liquidations: nothing was liquidated in the training window; no scale can be fitted"
         )
     m = np.maximum(predicted, floor)
-    return float(np.sum(observed * m ** (1 - TWEEDIE_POWER)) / np.sum(m ** (2 - TWEEDIE_POWER)))
+    return float(np.sum(observed / np.sqrt(m)) / np.sum(np.sqrt(m)))
 
 
-def fitted_side(layers: FloatArray, observed: FloatArray, *, stage: int, floor: float) -> SideFit:
-    """Return the fit of one side at a stage.
+def calibrated_side(
+    layers: FloatArray,
+    observed: FloatArray,
+    *,
+    floor: float,
+    generator: np.random.Generator,
+    stage: int | None = None,
+    embargo: int = 1,
+    block: int = 5,
+    members: int = MEMBERS,
+) -> SideCalibration:
+    """Return the calibration of one side.
 
     Parameters
     ----------
     layers
-        Liquidations per interval and world before weighting, USD, shape (n, 16, 4).
+        Liquidations per interval and world before weighting, USD, shape (n, 16, 4), finite.
     observed
         Recorded liquidations per interval, USD, shape (n,).
-    stage
-        0, 1 or 2; see the head of this file.
     floor
         Smallest total that counts, > 0.
+    generator
+        Source of the resamples and draws; the same state gives the same members.
+    stage
+        0 to 3; None chooses by held-out deviance, and stays with the prior where nothing can be fitted.
+    embargo
+        Intervals left out before each fold when the stage is chosen.
+    block
+        Intervals in a block of a resample.
+    members
+        Size of the ensemble, at least 1.
 
     Raises
     ------
     InputError
-        `stage` is none of 0, 1, 2; there are fewer than ten intervals; or nothing was observed.
+        `stage` is none of 0 to 3; it is above 0 and there are fewer than ten intervals, or nothing was
+        observed.
     """
-    if stage not in STAGES:
-        raise InputError(f"stage: {stage} is none of {', '.join(map(str, STAGES))}")
+    deviance: dict[int, float] = {}
+    if stage is None:
+        stage, deviance = chosen_stage(layers, observed, floor=floor, embargo=embargo)
+    _check(stage, observed)
     if stage == 0:
-        return PRIOR
-    if len(observed) < FEWEST_INTERVALS:
-        raise InputError(
-            f"liquidations: {len(observed)} intervals to fit on; at least {FEWEST_INTERVALS} are needed"
-        )
-    prior_prediction = expected_liquidations(layers, PRIOR)
-    scale = fitted_scale(observed, prior_prediction, floor=floor)
-    first = SideFit(1, scale, PRIOR.median, PRIOR.sigma, PRIOR.turnover)
-    if stage == 1:
-        return first
-    dispersion = float(tweedie_deviance(observed, scale * prior_prediction, floor=floor).mean())
-    best, least = first, np.inf
-    for turnover in _TURNOVERS:
-        by_class = layers @ np.asarray(turnover)
-        for median in _MEDIANS:
-            for sigma in _SIGMAS:
-                predicted = by_class @ lognormal_class_weights(median, sigma)
-                scale = fitted_scale(observed, predicted, floor=floor)
-                misfit = float(tweedie_deviance(observed, scale * predicted, floor=floor).sum())
-                penalty = (
-                    (np.log(scale) / _PRIOR_SCALE) ** 2
-                    + (np.log(median / MEDIAN_DISTANCE) / _PRIOR_MEDIAN) ** 2
-                    + ((sigma - DISTANCE_SIGMA) / _PRIOR_SIGMA) ** 2
-                )
-                objective = misfit / dispersion + penalty
-                if objective < least:
-                    best, least = SideFit(2, scale, float(median), sigma, turnover), objective
-    return best
+        return _prior_members(layers, observed, floor, generator, members, deviance)
+    table = _candidates(stage)
+    predicted = _predictions(layers, table, observed, floor)
+    counts = _resamples(generator, len(observed), block, members)
+    scales, objective = _weighed(predicted, observed, counts, table)
+    chosen = _drawn(objective, generator)
+    side = SideCalibration(
+        stage=min(stage, 2),
+        laws=tuple(table.laws[number] for number in chosen),
+        scales=scales[np.arange(members), chosen],
+        tilt=np.ones(layers.shape[1:]),
+        dispersion=1.0,
+        intervals=len(observed),
+        deviance=deviance,
+    )
+    if stage == 3:
+        side = replace(side, stage=3, tilt=_dictionary_tilt(layers, observed, side, floor))
+    return replace(side, dispersion=_dispersion(layers, observed, side, floor))
 
 
 def chosen_stage(
     layers: FloatArray, observed: FloatArray, *, floor: float, embargo: int, folds: int = 4
-) -> int:
-    """Return the stage with the least deviance on intervals that it was not fitted on.
+) -> tuple[int, dict[int, float]]:
+    """Return the stage to use, and the mean deviance of each on intervals that it was not fitted on.
 
     Walk-forward inside the given intervals: fitted on everything up to a fold, less the `embargo` before it,
-    scored on the fold. Ties go to the simpler stage. With too few intervals for two folds it is stage 1, or
-    stage 0 where not even that can be fitted.
+    scored on the fold by the mean of the posterior. Stage 2 is a mean over laws that the prior holds together
+    and has stage 1 among them, so it is the one to beat: another stage is used if it is better by more than
+    one standard error of the paired difference, over at least ten intervals. With too few intervals for two
+    folds it is stage 2 untried, or stage 0 where not even a scale can be fitted; then no deviance is given.
     """
     count = len(observed)
     begin = max(FEWEST_INTERVALS + embargo, count // 3)
     bounds = np.unique(np.linspace(begin, count, folds + 1).astype(np.int64))
     if count < FEWEST_INTERVALS or not np.any(observed > 0):
-        return 0
-    if begin >= count or len(bounds) < 3:
-        return 1
-    deviance = dict.fromkeys(STAGES, 0.0)
-    for start, stop in itertools.pairwise(bounds.tolist()):
+        return 0, {}
+    parts: list[FloatArray] = []
+    for start, stop in itertools.pairwise(bounds.tolist()) if begin < count and len(bounds) > 2 else ():
         train, test = slice(0, start - embargo), slice(start, stop)
         if not np.any(observed[train] > 0):
             continue
-        for stage in STAGES:
-            fit = fitted_side(layers[train], observed[train], stage=stage, floor=floor)
-            predicted = expected_liquidations(layers[test], fit)
-            deviance[stage] += float(tweedie_deviance(observed[test], predicted, floor=floor).sum())
-    return min(STAGES, key=lambda stage: (deviance[stage], stage))
+        flat = layers[test].reshape(stop - start, -1)
+        predicted = [flat @ _point(layers[train], observed[train], stage, floor).ravel() for stage in STAGES]
+        parts.append(
+            np.stack([tweedie_deviance(observed[test], values, floor=floor) for values in predicted])
+        )
+    if not parts:
+        return DEFAULT_STAGE, {}
+    deviance = np.concatenate(parts, axis=1)
+    gain = deviance[DEFAULT_STAGE] - deviance
+    needed = gain.std(axis=1, ddof=min(1, gain.shape[1] - 1)) / np.sqrt(gain.shape[1])
+    better = np.where(gain.mean(axis=1) > needed, gain.mean(axis=1), 0.0)
+    better[DEFAULT_STAGE] = 1e-300
+    if gain.shape[1] < FEWEST_INTERVALS:
+        better[:] = np.arange(len(STAGES)) == DEFAULT_STAGE
+    means = {stage: float(deviance[stage].mean()) for stage in STAGES}
+    return int(np.argmax(better)), means
+
+
+@cache
+def _candidates(stage: int) -> LawTable:
+    return law_table((Law(),)) if stage == 1 else all_laws()
+
+
+def _check(stage: int, observed: FloatArray) -> None:
+    if stage not in STAGES:
+        raise InputError(f"stage: {stage} is none of {', '.join(map(str, STAGES))}")
+    if stage == 0:
+        return
+    if len(observed) < FEWEST_INTERVALS:
+        raise InputError(
+            f"liquidations: {len(observed)} intervals to fit on; at least {FEWEST_INTERVALS} are needed"
+        )
+    if not np.any(observed > 0):
+        raise InputError(
+            "liquidations: nothing was liquidated in the training window; no scale can be fitted"
+        )
+
+
+def _predictions(layers: FloatArray, table: LawTable, observed: FloatArray, floor: float) -> FloatArray:
+    """Return what each law predicts before its scale, shape (n, K), not below `floor` once scaled."""
+    n = len(layers)
+    plain = layers.reshape(n, -1) @ table.releasing.reshape(len(table), -1).T
+    rough = observed.sum() / np.maximum(plain.sum(axis=0), 1e-300)
+    return np.asarray(np.maximum(plain, floor / np.maximum(rough, 1e-300)))
+
+
+def _weighed(
+    predicted: FloatArray, observed: FloatArray, counts: FloatArray, table: LawTable
+) -> tuple[FloatArray, FloatArray]:
+    """Return the scale of each law in each resample and minus twice its log posterior, shape (members, K)."""
+    root = np.sqrt(predicted)
+    a, b = counts @ (observed[:, None] / root), counts @ root
+    misfit = 8 * (np.sqrt(a * b) - (counts @ np.sqrt(observed))[:, None])
+    scales = np.maximum(a, 1e-300) / b
+    freedom = max(len(observed) - 4, 1)
+    dispersion = np.maximum(misfit.min(axis=1, keepdims=True) / freedom, 1e-300)
+    return scales, misfit / dispersion + (np.log(scales) / PRIOR_SCALE) ** 2 + table.penalty
+
+
+def _posterior(objective: FloatArray) -> FloatArray:
+    weights = np.exp(-(objective - objective.min(axis=-1, keepdims=True)) / 2)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def _drawn(objective: FloatArray, generator: np.random.Generator) -> IntArray:
+    """Return one law per resample, drawn from its posterior."""
+    cumulative = np.cumsum(_posterior(objective), axis=1)
+    draws = generator.random(len(objective))
+    numbers = (cumulative < draws[:, None]).sum(axis=1)
+    return np.asarray(np.minimum(numbers, objective.shape[1] - 1), np.int64)
+
+
+def _resamples(generator: np.random.Generator, count: int, block: int, members: int) -> FloatArray:
+    """Return how often each interval is in each resample of whole blocks, shape (members, count)."""
+    block = min(block, count)
+    starts = generator.integers(0, count, size=(members, -(-count // block)))
+    index = (starts[:, :, None] + np.arange(block)).reshape(members, -1)[:, :count] % count
+    flat = index + count * np.arange(members)[:, None]
+    counts = np.bincount(flat.ravel(), minlength=members * count)
+    return np.asarray(counts.reshape(members, count), np.float64)
+
+
+def _point(layers: FloatArray, observed: FloatArray, stage: int, floor: float) -> FloatArray:
+    """Return the posterior mean factor on each world's liquidations, shape (16, 4), without resampling."""
+    if stage == 0:
+        return Law().releasing
+    table = _candidates(stage)
+    predicted = _predictions(layers, table, observed, floor)
+    scales, objective = _weighed(predicted, observed, np.ones((1, len(observed))), table)
+    weights = _posterior(objective)[0] * scales[0]
+    factors: FloatArray = np.einsum("k,kdt->dt", weights, table.releasing)
+    return factors * _tilt(layers, observed, factors, floor) if stage == 3 else factors
+
+
+def _dictionary_tilt(
+    layers: FloatArray, observed: FloatArray, side: SideCalibration, floor: float
+) -> FloatArray:
+    return _tilt(layers, observed, side.releasing.mean(axis=0), floor)
+
+
+def _tilt(layers: FloatArray, observed: FloatArray, factors: FloatArray, floor: float) -> FloatArray:
+    """Return the factor on each world that lowers the deviance, drawn towards 1; shape (16, 4).
+
+    The multiplicative update of non-negative factorisation under the beta divergence with beta = 2 - p,
+    whose exponent 1 / p makes every step descend (Fevotte and Idier, Neural Computation 23, 2011), with a
+    gamma prior of mean 1 on each factor. Worlds that the path never swept keep 1: data say nothing of them.
+    """
+    n = len(layers)
+    parts = layers.reshape(n, -1) * factors.ravel()
+    scale = max(float(parts.sum()) / n, floor)
+    parts, y, least = parts / scale, observed / scale, floor / scale
+    tilt = np.ones(parts.shape[1])
+    for _ in range(_DICTIONARY_STEPS):
+        m = np.maximum(parts @ tilt, least)
+        up = parts.T @ (y * m**-1.5) + _DICTIONARY_PRIOR / tilt
+        down = parts.T @ m**-0.5 + _DICTIONARY_PRIOR
+        tilt *= (up / down) ** (1 / 1.5)
+    return np.asarray(tilt.reshape(layers.shape[1:]))
+
+
+def _dispersion(layers: FloatArray, observed: FloatArray, side: SideCalibration, floor: float) -> float:
+    """Return the mean unit deviance around the ensemble's mean, corrected for what was fitted."""
+    mean = expected_liquidations(layers, side).mean(axis=0)
+    misfit = float(tweedie_deviance(observed, mean, floor=floor).sum())
+    return max(misfit / max(len(observed) - 4, 1), 1e-12)
+
+
+def _prior_members(
+    layers: FloatArray,
+    observed: FloatArray,
+    floor: float,
+    generator: np.random.Generator,
+    members: int,
+    deviance: dict[int, float],
+) -> SideCalibration:
+    """Return draws from the prior; nothing is fitted but the dispersion, where there is anything to see."""
+    table = all_laws((0.0,))
+    objective = np.broadcast_to(table.penalty, (members, len(table)))
+    chosen = _drawn(np.asarray(objective), generator)
+    side = SideCalibration(
+        stage=0,
+        laws=tuple(table.laws[number] for number in chosen),
+        scales=np.exp(PRIOR_SCALE * generator.standard_normal(members)),
+        tilt=np.ones(layers.shape[1:]),
+        dispersion=1.0,
+        intervals=len(observed),
+        deviance=deviance,
+    )
+    if len(observed) >= FEWEST_INTERVALS and np.any(observed > 0):
+        return replace(side, dispersion=_dispersion(layers, observed, side, floor))
+    mean = float(expected_liquidations(layers, side).mean()) if len(layers) else 1.0
+    return replace(side, dispersion=UNKNOWN_DISPERSION * np.sqrt(max(mean, 1.0)))

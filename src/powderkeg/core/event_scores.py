@@ -100,6 +100,24 @@ def crps(samples: FloatArray, observed: FloatArray) -> FloatArray:
     return np.asarray(distance - spread)
 
 
+def inside_band(draws: FloatArray, observed: FloatArray, level: float) -> FloatArray:
+    """Return 1 where a total lies in the central band of its draws that is meant to hold `level`, else 0.
+
+    Bounds are part of the band: totals of zero are common and draws of zero with them.
+
+    Parameters
+    ----------
+    draws
+        Shape (draws, n).
+    observed
+        Shape (n,).
+    level
+        In (0, 1).
+    """
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return np.asarray((observed >= low) & (observed <= high), np.float64)
+
+
 def block_bootstrap_interval(
     rows: FloatArray,
     statistic: Callable[[FloatArray], float],

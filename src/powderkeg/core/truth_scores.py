@@ -49,7 +49,7 @@ def pearson(left: FloatArray, right: FloatArray) -> float:
 
 
 def spearman(left: FloatArray, right: FloatArray) -> float:
-    """Return Spearman's rank correlation, ties sharing their mean rank; NaN where one of the two is constant."""
+    """Return Spearman's rank correlation, ties sharing their mean rank; NaN where one is constant."""
     return pearson(_mean_ranks(left), _mean_ranks(right))
 
 
@@ -64,7 +64,7 @@ def wasserstein(left: FloatArray, right: FloatArray, *, block: float) -> float:
 
 
 def overlap(left: FloatArray, right: FloatArray) -> float:
-    """Return the common part of two densities normalised to one, in [0, 1]; NaN where one of them is empty."""
+    """Return the common part of two densities normalised to one, in [0, 1]; NaN where one is empty."""
     if not (left.sum() > 0 and right.sum() > 0):
         return float("nan")
     return float(np.minimum(left / left.sum(), right / right.sum()).sum())
@@ -98,9 +98,7 @@ def side_truth_scores(
     """
 
     def blocks(mass: FloatArray, block: float, reach: float) -> FloatArray:
-        return distance_blocks(
-            grid, mass, mark_price=mark_price, falling=falling, block=block, reach=reach
-        )
+        return distance_blocks(grid, mass, mark_price=mark_price, falling=falling, block=block, reach=reach)
 
     fine = blocks(modelled, FINE_BLOCK, FINE_REACH), blocks(true, FINE_BLOCK, FINE_REACH)
     coarse = blocks(modelled, COARSE_BLOCK, COARSE_REACH), blocks(true, COARSE_BLOCK, COARSE_REACH)
