@@ -15,7 +15,7 @@ from command_line import Command, Files
 from powderkeg.simulation.small_market import SmallMarket
 
 START, DAY = 1_767_398_400_000, 86_400_000
-COMMANDS = ("map", "heatmap", "price", "compare", "score", "models", "demo")
+COMMANDS = ("map", "heatmap", "price", "calibrate", "compare", "score", "models", "demo")
 
 
 def test_help_lists_every_command_and_each_explains_itself(powderkeg: Command) -> None:
@@ -232,3 +232,28 @@ def test_impossible_positions_are_refused_by_name(powderkeg: Command, arguments:
     found = powderkeg("price", *(part for pair in given.items() for part in pair))
     assert found.status == 2
     assert message in found.err
+
+
+def test_calibrate_writes_parameters_that_map_and_heatmap_take(powderkeg: Command, files: Files) -> None:
+    totals, parameters = files.folder / "totals.csv", files.folder / "fitted.toml"
+    days = 1_767_225_600_000 + DAY * np.arange(2, 16)
+    pl.DataFrame(
+        {"ts": days, "long_usd": np.linspace(1e5, 9e5, 14), "short_usd": np.full(14, 2e5)}
+    ).write_csv(totals)
+    found = powderkeg(
+        "calibrate", *files.arguments, "--liquidations", totals, "--output", parameters, "--json"
+    )
+    assert found.status == 0, found.err
+    summary = json.loads(found.out)
+    assert summary["long"]["intervals"] >= 5
+    assert parameters.read_text().startswith("# Parameters of a liquidation map")
+    result = json.loads(powderkeg("map", *files.arguments, "--parameters", parameters, "--json").out)
+    assert result["model"] == "calibrated"
+    assert result["cumulative"][0]["expected_forced_band"]["low_90"] >= 0
+    people = powderkeg("map", *files.arguments, "--parameters", parameters)
+    assert "Expected to be forced" in people.out
+    assert "90 % of it" in people.out
+    assert powderkeg("heatmap", *files.arguments, "--parameters", parameters, "--step", "1d").status == 0
+    missing = powderkeg("map", *files.arguments, "--parameters", files.folder / "no.toml")
+    assert missing.status == 2
+    assert "--parameters: " in missing.err

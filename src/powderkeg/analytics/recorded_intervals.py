@@ -51,7 +51,8 @@ def recorded_intervals(frame: MarketFrame, step: str) -> RecordedIntervals:
     Raises
     ------
     InputError
-        The frame has no recorded liquidations, or `step` is not a length of time.
+        The frame has no recorded liquidations; `step` is not a length of time; or more was liquidated on a
+        side in an interval than its largest open interest.
     WindowError
         No recorded interval can be compared.
     """
@@ -72,6 +73,7 @@ def recorded_intervals(frame: MarketFrame, step: str) -> RecordedIntervals:
             f"{iso(int(end[-1]))}, lies inside the bars, {iso(frame.start)} to {iso(frame.end)}, on their "
             "bounds, recorded whole and without a missing bar"
         )
+    _check_against_open_interest(frame, start[used], first[used], stop[used], totals[used])
     left_out = int(np.count_nonzero(~used))
     start, end = start[used], end[used]
     edges = np.unique(np.concatenate([start, end]))
@@ -99,3 +101,21 @@ def _merged(recorded: LiquidationTotals, step: int) -> tuple[IntArray, IntArray,
     np.add.at(merged, group, totals)
     covered = np.bincount(group, recorded.end - recorded.start, minlength=len(starts))
     return starts, starts + step, merged, covered >= step
+
+
+def _check_against_open_interest(
+    frame: MarketFrame, start: IntArray, first: IntArray, stop: IntArray, totals: FloatArray
+) -> None:
+    """Raise if more was liquidated in an interval, rows [first, stop), than stood at any time of it."""
+    stood = frame.open_interest * frame.mark_close
+    largest = np.array([stood[i:j].max() for i, j in zip(first.tolist(), stop.tolist(), strict=True)])
+    wrong = np.flatnonzero((totals > largest[:, None]).any(axis=1))
+    if not wrong.size:
+        return
+    row = int(wrong[0])
+    side = int(np.argmax(totals[row]))
+    raise InputError(
+        f"liquidations: {totals[row, side]:,.0f} USD of {('longs', 'shorts')[side]} in the interval from "
+        f"{iso(int(start[row]))}; expected at most the open interest of a side, {largest[row]:,.0f} USD: is "
+        "one of the two in another unit, or of another market?"
+    )

@@ -22,7 +22,7 @@ _ARGUMENTS = (
         "venue",
     ),
     *("at", "start", "end", "step", "embargo", "models", "model", "output", "limit"),
-    *("bars", "open_interest", "mark", "funding", "liquidations"),
+    *("bars", "open_interest", "mark", "funding", "liquidations", "parameters", "until", "coverage"),
 )
 _COLUMNS = re.compile(r"columns=\{'(\w+)': \{'(\w+)': '([^']*)'\}\}")
 _VALUE = re.compile(rf"\b({'|'.join(_ARGUMENTS)})='([^']*)'")

@@ -22,6 +22,7 @@ def heatmap(
         typer.Option("--step", help="Time between columns, such as 1h; by default at most 1,500 columns."),
     ] = None,
     model: options.Model = options.ModelName.WORLDS,
+    parameters: options.Parameters = None,
     as_json: options.Json = False,
     plot: options.Plot = None,
     output: Annotated[
@@ -39,9 +40,10 @@ def heatmap(
     from powderkeg.maps.table_file import write_table
 
     with working("Reading the files"):
+        chosen = options.chosen_model(model, parameters)
         frame = market.frame()
-    with working(f"Running {model.value} over {len(frame):,} bars"):
-        result = map_run(frame, model.value).heatmap(start, end, step)
+    with working(f"Running the model over {len(frame):,} bars"):
+        result = map_run(frame, chosen).heatmap(start, end, step)
     if output:
         with working(f"Writing {output}"):
             write_table(result.to_polars(), output)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from powderkeg.cli.calibrate_command import calibrate
 from powderkeg.cli.compare_command import compare
 from powderkeg.cli.demo_command import demo
 from powderkeg.cli.error_text import in_options
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("map")(liquidation_map)
 app.command("heatmap")(heatmap)
 app.command("price")(price)
+app.command("calibrate")(calibrate)
 app.command("compare")(compare)
 app.command("score")(score)
 app.command("models")(models)

@@ -17,6 +17,7 @@ def liquidation_map(
         typer.Option("--at", help="As-of time, ISO 8601 UTC; nothing known later is used. Default: the end."),
     ] = None,
     model: options.Model = options.ModelName.WORLDS,
+    parameters: options.Parameters = None,
     as_json: options.Json = False,
     plot: options.Plot = None,
 ) -> None:
@@ -28,9 +29,10 @@ def liquidation_map(
     from powderkeg.maps.map_run import map_run
 
     with working("Reading the files"):
+        chosen = options.chosen_model(model, parameters)
         frame = market.frame()
-    with working(f"Running {model.value} over {len(frame):,} bars"):
-        result = map_run(frame, model.value).map(at)
+    with working(f"Running the model over {len(frame):,} bars"):
+        result = map_run(frame, chosen).map(at)
     if plot:
         with working("Drawing"):
             result.plot(plot)

@@ -15,6 +15,7 @@ import typer
 from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
+    from powderkeg.maps.calibrated_model import Calibration
     from powderkeg.model.market_frame import MarketFrame
 
 
@@ -162,6 +163,14 @@ SideColumn = Annotated[
 Model = Annotated[
     ModelName, typer.Option("--model", help="Model of where positions stand; see `powderkeg models`.")
 ]
+Parameters = Annotated[
+    Path | None,
+    typer.Option(
+        "--parameters",
+        help="Calibration written by `powderkeg calibrate`; replaces --model, and adds bands and the "
+        "notional expected to be forced.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for scripts, and nothing else.")]
 Plot = Annotated[
     Path | None, typer.Option("--plot", help="Draw a picture to this file (.png, .svg or .pdf).")
@@ -269,3 +278,12 @@ def market_command(command: Callable[..., None]) -> Callable[..., None]:
     keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own.values()]
     run.__signature__ = inspect.Signature([*required, *keyword_only, *others])  # type: ignore[attr-defined]
     return run
+
+
+def chosen_model(model: ModelName, parameters: Path | None) -> str | Calibration:
+    """Return the calibration of a file where one is given, else the name of the model."""
+    if parameters is None:
+        return model.value
+    from powderkeg.maps.parameter_file import read_calibration
+
+    return read_calibration(parameters)

@@ -16,6 +16,7 @@ from rich.text import Text
 from powderkeg.model.times import duration_text, iso
 
 if TYPE_CHECKING:
+    from powderkeg.core.bands import Band
     from powderkeg.maps.heatmap import Heatmap
     from powderkeg.maps.liquidation_map import LiquidationMap
     from powderkeg.model.provenance import Provenance, SeriesCoverage
@@ -93,9 +94,16 @@ def headline(result: LiquidationMap) -> list[str]:
     for distance in (-0.05, 0.05, -0.10, 0.10):
         reached = result.liquidated_if(result.mark_price * (1 + distance))
         verb = "falls" if distance < 0 else "rises"
+        forced = ""
+        if reached.expected_forced is not None and reached.expected_forced_band is not None:
+            band = reached.expected_forced_band
+            forced = (
+                f" Expected to be forced: {usd(reached.expected_forced)}, 90 % between {usd(band.low_90)} "
+                f"and {usd(band.high_90)}."
+            )
         sentences.append(
             f"If price {verb} {abs(distance):.0%} to {price_text(reached.price)}, {usd(reached.notional)} of "
-            f"{reached.position_side}s stand to be liquidated ({reached.share:.2%} of open interest)."
+            f"{reached.position_side}s stand to be liquidated ({reached.share:.2%} of open interest).{forced}"
         )
     return sentences
 
@@ -203,55 +211,73 @@ def _bar(share: float, width: int) -> str:
 
 
 def _print_imbalance(result: LiquidationMap) -> None:
+    ensemble = result.ensemble
     table = Table("within", "longs below", "shorts above", "imbalance", title="Balance", title_justify="left")
+    if ensemble is not None:
+        table.add_column("90 % of it")
     for balance in result.imbalance():
         shown = "-" if balance.imbalance is None else f"{balance.imbalance:+.2f}"
         shown += " (thin)" if balance.thin else ""
-        table.add_row(
+        row: list[str | Text] = [
             f"±{balance.range:.0%}",
             Text(usd(balance.long_notional), style=LONG_COLOUR),
             Text(usd(balance.short_notional), style=SHORT_COLOUR),
             shown,
-        )
+        ]
+        if ensemble is not None:
+            band = ensemble.imbalance_band(result.grid, result.mark_price, balance.range)
+            row.append(f"{band.low_90:+.2f} to {band.high_90:+.2f}")
+        table.add_row(*row)
     for column in table.columns:
         column.justify = "right"
     output.print(table)
 
 
 def _print_clusters(result: LiquidationMap) -> None:
-    clusters = result.clusters(8)
+    clusters, ensemble = result.clusters(8), result.ensemble
     if not clusters:
         return
     table = Table(
-        "side",
-        "from",
-        "to",
-        "peak",
-        "distance",
-        "notional",
-        "x diffuse",
-        title="Clusters",
-        title_justify="left",
+        "side", "from", "to", "peak", "distance", "notional", title="Clusters", title_justify="left"
     )
+    for heading in ("x diffuse",) if ensemble is None else ("90 % of it", "forced", "90 % of it"):
+        table.add_column(heading)
     for cluster in clusters:
-        table.add_row(
+        row: list[str | Text] = [
             Text(cluster.side, style=LONG_COLOUR if cluster.side == "long" else SHORT_COLOUR),
-            price_text(cluster.price_low),
-            price_text(cluster.price_high),
-            price_text(cluster.price_peak),
+            price_text(cluster.price_low, 5),
+            price_text(cluster.price_high, 5),
+            price_text(cluster.price_peak, 5),
             f"{cluster.distance:+.1%}",
             usd(cluster.notional),
-            f"{cluster.prominence:.2f}",
-        )
+        ]
+        if ensemble is None:
+            row.append(f"{cluster.prominence:.2f}")
+        else:
+            side = int(cluster.side == "short")
+            standing, forced, outcome = ensemble.bands(
+                result.grid, side, cluster.price_low, cluster.price_high
+            )
+            row += [_range_text(standing), usd(forced), _range_text(outcome)]
+        table.add_row(*row)
     for column in table.columns[1:]:
         column.justify = "right"
     output.print(table)
+    if ensemble is not None:
+        print_note(
+            "Notional stands under the model; forced is what the calibration expects to be liquidated if "
+            "price goes there, in one outcome within its 90 %."
+        )
+
+
+def _range_text(band: Band) -> str:
+    return f"{usd(band.low_90)} - {usd(band.high_90)}"
 
 
 def _print_provenance(provenance: Provenance) -> None:
     print_inputs(provenance.inputs)
     for note in provenance.notes:
-        if note.startswith("STALE"):
+        if note.startswith(("STALE", "LOOKS AHEAD")):
             output.print(note, style="yellow", markup=False, soft_wrap=True)
         else:
             print_note(note)

@@ -13,6 +13,7 @@ from powderkeg.model.times import iso
 if TYPE_CHECKING:
     from powderkeg.analytics.comparison import Comparison
     from powderkeg.analytics.scoreboard import Scoreboard
+    from powderkeg.maps.calibrated_model import Calibration
 
 
 def print_comparison(result: Comparison) -> None:
@@ -38,6 +39,34 @@ def print_comparison(result: Comparison) -> None:
         table.columns[index].justify = "right"
     output.print(table)
     print_inputs(result.inputs)
+    for note in result.notes:
+        print_note(note)
+
+
+def print_calibration(result: Calibration) -> None:
+    """Print what was fitted for each side."""
+    from powderkeg.maps.parameter_file import calibration_summary
+
+    summary = calibration_summary(result)
+    output.print(
+        Text.assemble(
+            (result.instrument, "bold"),
+            f"  calibrated on {summary['fitted_from']} to {summary['fitted_until']}, every {summary['step']}",
+        )
+    )
+    table = Table("", f"[{LONG_COLOUR}]longs[/]", f"[{SHORT_COLOUR}]shorts[/]")
+    sides = [summary[name] for name in ("long", "short")]
+    tried = [
+        "  ".join(f"{stage}: {value:,.3g}" for stage, value in side["held_out_deviance"].items()) or "-"
+        for side in sides
+    ]
+    table.add_row("stage", *(f"{side['stage']}: {side['stage_name']}" for side in sides))
+    table.add_row("intervals", *(f"{side['intervals']}" for side in sides))
+    table.add_row("forced, of what stands", *(f"{side['pass_through']:.0%}" for side in sides))
+    table.add_row("median distance", *(f"{side['median_distance']:.0%}" for side in sides))
+    table.add_row("diffuse share of forced", *(f"{side['diffuse_share']:.0%}" for side in sides))
+    table.add_row("held-out deviance by stage", *tried)
+    output.print(table)
     for note in result.notes:
         print_note(note)
 

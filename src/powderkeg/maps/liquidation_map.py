@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from powderkeg.core.bands import Band
 from powderkeg.core.clusters import Cluster, side_clusters
 from powderkeg.core.map_reading import (
     RangeImbalance,
@@ -18,10 +19,12 @@ from powderkeg.core.map_reading import (
     range_imbalance,
 )
 from powderkeg.errors import InputError, MissingExtraError
+from powderkeg.maps.map_ensemble import MapEnsemble
 from powderkeg.model.arrays import FloatArray, read_only
 from powderkeg.model.price_grid import PriceGrid
 from powderkeg.model.provenance import Provenance
 from powderkeg.model.times import iso
+from powderkeg.model.worlds_parameters import LONG, SHORT
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,6 +35,8 @@ IMBALANCE_RANGES = (0.01, 0.02, 0.05, 0.10)
 UNITS = {
     "price": "quote currency per unit of base",
     "notional": "USD, base quantity valued at mark_price; one side of each contract",
+    "expected_forced": "USD expected to be force-closed if price goes there; only with a calibration",
+    "bands": "quantiles 5, 25, 75, 95 %; those of expected_forced hold the noise of outcomes too",
     "distance": "fraction of mark_price, negative below",
     "imbalance": "(short above - long below) / (short above + long below), in [-1, 1]",
     "time": "ISO 8601, UTC",
@@ -54,6 +59,13 @@ class LiquidatedIf:
         `notional` as a share of one-sided open interest, in [0, 1].
     distance
         Signed distance from the mark price as a fraction.
+    notional_band
+        Band of `notional` over the parameters; None on a map that is not calibrated.
+    expected_forced
+        USD expected to be force-closed on the way: positions are closed, topped up or margined together
+        before their level is reached. None on a map that is not calibrated.
+    expected_forced_band
+        Band of that amount, parameters and the noise of a single outcome.
     """
 
     price: float
@@ -61,6 +73,9 @@ class LiquidatedIf:
     notional: float
     share: float
     distance: float
+    notional_band: Band | None = None
+    expected_forced: float | None = None
+    expected_forced_band: Band | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,8 @@ class LiquidationMap:
         USD per bin, shape (grid.count,), not negative. Longs stand below the mark price, shorts above.
     provenance
         Where it comes from; ``provenance.kind`` tells modelled from measured.
+    ensemble
+        What bands and expected forced notional are read from; None on a map that is not calibrated.
     """
 
     instrument: str
@@ -96,6 +113,7 @@ class LiquidationMap:
     long_notional: FloatArray
     short_notional: FloatArray
     provenance: Provenance
+    ensemble: MapEnsemble | None = None
 
     def __post_init__(self) -> None:
         for name in ("long_notional", "short_notional"):
@@ -136,13 +154,21 @@ class LiquidationMap:
             cumulative_long(self.long_notional) if side == "long" else cumulative_short(self.short_notional)
         )
         notional = liquidated_at(self.grid, cumulative, price) if price != self.mark_price else 0.0
-        return LiquidatedIf(
+        found = LiquidatedIf(
             price=price,
             position_side=side,
             notional=notional,
             share=notional / self.open_interest if self.open_interest else 0.0,
             distance=price / self.mark_price - 1,
         )
+        if self.ensemble is None or self.grid.count == 0:
+            return found
+        number = LONG if side == "long" else SHORT
+        # To the grid's other end: beyond the mark a side has nothing but the rest of the mark's own bin.
+        edges = self.grid.edges
+        low, high = (price, float(edges[-1])) if side == "long" else (float(edges[0]), price)
+        band, forced, forced_band = self.ensemble.bands(self.grid, number, low, high)
+        return replace(found, notional_band=band, expected_forced=forced, expected_forced_band=forced_band)
 
     def price_liquidating(self, notional: float, position_side: PositionSide) -> float | None:
         """Return the price nearest to the mark by which `notional` USD of a side is liquidated.
@@ -263,36 +289,9 @@ class LiquidationMap:
 
     def as_json(self, clusters: int = 20) -> dict[str, Any]:
         """Return the object that ``powderkeg map --json`` prints, as dictionaries and lists."""
-        occupied = (self.long_notional > 0) | (self.short_notional > 0)
-        edges = self.grid.edges
-        bins: list[dict[str, float]] = []
-        if occupied.any():
-            start, stop = int(occupied.argmax()), self.grid.count - int(occupied[::-1].argmax())
-            bins = [
-                {
-                    "price_low": float(edges[i]),
-                    "price_high": float(edges[i + 1]),
-                    "long_notional": float(self.long_notional[i]),
-                    "short_notional": float(self.short_notional[i]),
-                }
-                for i in range(start, stop)
-            ]
-        inert_long, inert_short = self.inert_notional
-        return {
-            **self._attributes(),
-            "units": UNITS,
-            "inert": {"long_notional": inert_long, "short_notional": inert_short},
-            "bins": bins,
-            "clusters": [
-                {field: getattr(cluster, field) for field in Cluster.__slots__}
-                for cluster in self.clusters(clusters)
-            ],
-            "imbalance": [
-                {field: getattr(balance, field) for field in RangeImbalance.__slots__}
-                for balance in self.imbalance()
-            ],
-            "provenance": self.provenance.as_json(),
-        }
+        from powderkeg.maps.map_json import map_object
+
+        return {**self._attributes(), **map_object(self, clusters)}
 
     def _attributes(self) -> dict[str, Any]:
         return {

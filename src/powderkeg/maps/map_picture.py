@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from powderkeg.core.bands import ensemble_quantiles
 from powderkeg.core.clusters import Cluster
 from powderkeg.core.map_reading import cumulative_long, cumulative_short
 from powderkeg.maps import picture_style as style
@@ -15,6 +16,7 @@ from powderkeg.maps.liquidation_map import LiquidationMap, PositionSide
 from powderkeg.maps.picture_cells import rebinned, spread_apart
 from powderkeg.maps.picture_text import distance_text, is_simulated, moment_text, origin_text, price_text, usd
 from powderkeg.model.arrays import FloatArray
+from powderkeg.model.worlds_parameters import LONG, SHORT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +30,7 @@ _SIDE, _SIDE_WIDTH = 1420, 350
 _SHARE_SHOWN = 0.98
 _NEAREST, _FARTHEST = 0.05, 0.25
 _BARS = 130
+_BAND_POINTS = 200
 _BAR_WIDTHS = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.0025, 0.005, 0.01)
 _DISTANCE_STEPS = (0.01, 0.02, 0.025, 0.05)
 # Bars and curves end at this share of the height; the labels of clusters stand above.
@@ -62,6 +65,8 @@ def draw_map(liquidation_map: LiquidationMap, path: str | Path | None = None) ->
     width = _bar_width(liquidation_map, reach)
     tallest = _draw_bars(axes, liquidation_map, reach, width)
     shown = {side: _draw_curve(curves, liquidation_map, side, (low, high)) for side in _SIDES}
+    for side in _SIDES:
+        _draw_bands(curves, liquidation_map, side, (low, high))
     top_of_all = max(tallest, *shown.values())
     for panel, top in ((axes, tallest), (curves, max(shown.values()))):
         panel.set(xscale="log", xlim=(low, high), ylim=(0, top / _TALLEST or 1.0))
@@ -164,6 +169,32 @@ def _draw_curve(
     return float(amounts[0 if side == "long" else -1])
 
 
+def _draw_bands(
+    axes: Axes, liquidation_map: LiquidationMap, side: PositionSide, window: tuple[float, float]
+) -> None:
+    """Draw the 50 and 90 % bands of the curve, and what is expected to be forced, if calibrated.
+
+    The bands are those of the parameters. The noise of a single outcome is told in figures, not drawn.
+    """
+    ensemble = liquidation_map.ensemble
+    if ensemble is None:
+        return
+    number = LONG if side == "long" else SHORT
+    near, far = sorted((liquidation_map.mark_price, window[0] if side == "long" else window[1]))
+    prices = np.geomspace(near, far, _BAND_POINTS)
+    edges = np.log(liquidation_map.grid.edges)
+
+    def along(masses: FloatArray) -> FloatArray:
+        sums = [cumulative_long(mass) if side == "long" else cumulative_short(mass) for mass in masses]
+        return np.stack([np.interp(np.log(prices), edges, cumulative) for cumulative in sums])
+
+    low_90, low_50, high_50, high_90 = ensemble_quantiles(along(ensemble.standing[:, number]))
+    for low, high, alpha in ((low_90, high_90, 0.13), (low_50, high_50, 0.2)):
+        axes.fill_between(prices, low, high, color=_COLOURS[side], alpha=alpha, linewidth=0, zorder=2.5)
+    forced = along(ensemble.expected_forced[number][None])[0]
+    axes.plot(prices, forced, color=style.TEXT, linewidth=1.6, linestyle=(0, (2, 2)), zorder=5)
+
+
 def _draw_price_axes(axes: Axes, curves: Axes, mark: float, window: tuple[float, float]) -> None:
     """Draw prices below, distances above, and the mark price between the sides."""
     from matplotlib.ticker import FixedFormatter, FixedLocator
@@ -253,6 +284,8 @@ def _write_titles(figure: Figure, liquidation_map: LiquidationMap, width: float)
     bars = f"bars: USD per {100 * width:g} % of price"
     style.write(figure, 30, top, bars, color=style.TEXT)
     curves = "curves: USD liquidated on the way from the mark price"
+    if liquidation_map.ensemble is not None:
+        curves = "curves: USD standing on the way, with 50 and 90 % bands; dotted: expected to be forced"
     style.write(figure, left + across + 75, top, curves, color=style.TEXT, ha="right")
     return title
 

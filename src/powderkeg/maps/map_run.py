@@ -11,8 +11,10 @@ from powderkeg.core import worlds
 from powderkeg.core.inventory_state import InventoryState
 from powderkeg.core.named_models import model_parameters
 from powderkeg.errors import InputError, WindowError
+from powderkeg.maps.calibrated_model import Calibration
 from powderkeg.maps.heatmap import Heatmap
 from powderkeg.maps.liquidation_map import LiquidationMap
+from powderkeg.maps.map_ensemble import map_ensemble
 from powderkeg.maps.merged_bars import candles, last_observed
 from powderkeg.model.arrays import FloatArray, IntArray, read_only
 from powderkeg.model.market_frame import MarketFrame
@@ -73,12 +75,15 @@ class MapRun:
         (rows folded in, state), ascending, the first before any bar and the last after all.
     kernel
         Which implementation runs.
+    calibration
+        Where the parameters come from a calibration: its ensemble, for bands and forced notional.
     """
 
     frame: MarketFrame
     parameters: WorldsParameters
     checkpoints: tuple[tuple[int, InventoryState], ...]
     kernel: worlds.KernelName
+    calibration: Calibration | None = None
 
     def map(self, at: str | int | dt.date | None = None) -> LiquidationMap:
         """Return the map as it was known at `at`, by default after the last bar.
@@ -95,7 +100,8 @@ class MapRun:
         rows = self.frame.rows_known_at(time)
         self._require_open_interest(rows, "at")
         state = self._state(rows)
-        quantity = np.einsum("sdtn,sdt->sn", worlds.standing_quantity(state), self.parameters.weights)
+        layers = worlds.standing_quantity(state)
+        quantity = np.einsum("sdtn,sdt->sn", layers, self.parameters.weights)
         occupied = np.flatnonzero(quantity.sum(axis=0) > 0)
         cut = slice(int(occupied[0]), int(occupied[-1]) + 1) if len(occupied) else slice(0, 0)
         grid = state.grid
@@ -108,6 +114,9 @@ class MapRun:
             long_notional=quantity[LONG, cut] * state.mark_price,
             short_notional=quantity[SHORT, cut] * state.mark_price,
             provenance=self._provenance(state, rows),
+            ensemble=None
+            if self.calibration is None
+            else map_ensemble(self.calibration, layers[..., cut] * state.mark_price),
         )
 
     def heatmap(
@@ -217,7 +226,7 @@ class MapRun:
         state = self._state(rows)
         return state.grid, worlds.standing_quantity(state) * state.mark_price
 
-    def reweighted(self, model: str | WorldsParameters) -> MapRun:
+    def reweighted(self, model: str | WorldsParameters | Calibration) -> MapRun:
         """Return this run under the weights of another model, without running again.
 
         Raises
@@ -225,14 +234,14 @@ class MapRun:
         InputError
             The model's dictionary of worlds is another one.
         """
-        parameters = model_parameters(model)
+        parameters, calibration = _table_of(model)
         if not self.parameters.shares_dictionary_with(parameters):
             raise InputError(
                 f"model: {parameters.name!r} has other distance or turnover classes than "
                 f"{self.parameters.name!r}; run it on the frame instead"
             )
         states = tuple((rows, replace(state, parameters=parameters)) for rows, state in self.checkpoints)
-        return replace(self, parameters=parameters, checkpoints=states)
+        return replace(self, parameters=parameters, checkpoints=states, calibration=calibration)
 
     def _column_length(self, window: int, step: str | int | dt.timedelta | None) -> int:
         bar = self.frame.step
@@ -339,6 +348,17 @@ class MapRun:
         frame = self.frame
         as_of, age = int(frame.ts[rows - 1]) + frame.step, int(frame.open_interest_age[rows - 1])
         notes = [*frame.notes, self.parameters.source]
+        if self.calibration is not None:
+            notes += [f"calibration: {note}" for note in self.calibration.notes]
+            if self.calibration.end > as_of:
+                notes.append(
+                    f"LOOKS AHEAD: the parameters were fitted on data up to {iso(self.calibration.end)}, "
+                    "after the time of the map"
+                )
+            if self.calibration.instrument != frame.instrument:
+                notes.append(
+                    f"the parameters were fitted on {self.calibration.instrument}, another instrument"
+                )
         if age >= 0:
             stale = "STALE: " if age > 2 * self._interest_cadence else ""
             notes.append(
@@ -366,7 +386,7 @@ class MapRun:
 
 def map_run(
     frame: MarketFrame,
-    model: str | WorldsParameters = "worlds",
+    model: str | WorldsParameters | Calibration = "worlds",
     *,
     kernel: worlds.KernelName | None = None,
 ) -> MapRun:
@@ -377,7 +397,7 @@ def map_run(
     frame
         From `market_frame`.
     model
-        ``worlds``, ``fixed_tiers``, ``diffuse``, or a table of parameters.
+        ``worlds``, ``fixed_tiers``, ``diffuse``, a table of parameters, or a calibration.
     kernel
         ``numba`` or ``numpy``; the faster one that can run by default.
 
@@ -386,11 +406,23 @@ def map_run(
     InputError
         No model has that name, or the frame is empty.
     """
-    parameters = model_parameters(model)
+    parameters, calibration = _table_of(model)
     chosen = kernel or worlds.available_kernel()
     state = worlds.init(parameters)
     checkpoints = [(0, state)]
     for stop in np.unique(np.linspace(0, len(frame), _CHECKPOINTS + 1).astype(np.int64))[1:]:
         state = worlds.run(state, frame.rows(checkpoints[-1][0], int(stop)), kernel=chosen).state
         checkpoints.append((int(stop), state))
-    return MapRun(frame=frame, parameters=parameters, checkpoints=tuple(checkpoints), kernel=chosen)
+    return MapRun(
+        frame=frame,
+        parameters=parameters,
+        checkpoints=tuple(checkpoints),
+        kernel=chosen,
+        calibration=calibration,
+    )
+
+
+def _table_of(model: str | WorldsParameters | Calibration) -> tuple[WorldsParameters, Calibration | None]:
+    if isinstance(model, Calibration):
+        return model.parameters, model
+    return model_parameters(model), None

@@ -35,14 +35,14 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
             table.write_parquet(temporary)
         else:
             table.write_csv(temporary)
-        Path(temporary).chmod(_mode_of_new_files())
+        Path(temporary).chmod(mode_of_new_files())
         Path(temporary).replace(path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
         raise OutputError(f"output: {path} cannot be written: {error}") from error
 
 
-def _mode_of_new_files() -> int:
+def mode_of_new_files() -> int:
     """Return the permissions that a file made in the ordinary way has; temporary ones are private."""
     mask = os.umask(0)
     os.umask(mask)
