@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from powderkeg.analytics.calibrating import calibration
 from powderkeg.analytics.recorded_intervals import recorded_intervals
+from powderkeg.analytics.visited_levels import visited_level_shares
 from powderkeg.analytics.walk_forward import MODELS, predictions, walk_forward_splits
 from powderkeg.core.event_scores import (
     block_bootstrap_interval,
@@ -25,16 +27,18 @@ from powderkeg.core.event_scores import (
     tweedie_deviance,
 )
 from powderkeg.errors import InputError
+from powderkeg.maps.map_run import MapRun, map_run
 from powderkeg.model.arrays import FloatArray
-from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.market_frame import LiquidationEvents, MarketFrame
 from powderkeg.model.provenance import SeriesCoverage
-from powderkeg.model.times import duration, iso, milliseconds
+from powderkeg.model.times import DAY, duration, iso, milliseconds
 
 BASELINES = ("diffuse", "fixed_tiers", "range")
 SKILL_BASELINE = "range"
 BAND_LEVELS = (50, 90)
 SIDES = ("long", "short")
 _BLOCK = 5
+_FEWEST_VISITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,9 @@ class ScoreRow:
         is perfect and 0 no better. ``deviance_skill_over_X``: the same over baseline X. ``total_ratio``:
         predicted over recorded, summed. ``crps``: continuous ranked probability score of the predictive
         distribution, USD. ``coverage_50``, ``coverage_90``: share of totals inside the band that is meant to
-        hold so many percent.
+        hold so many percent. Where the record is of single events with prices: ``top_quarter_share``, of the
+        USD on levels that the price visited the share in the quarter where the map has most, and
+        ``top_quarter_chance``, what even spreading would put there (`powderkeg.analytics.visited_levels`).
     value
         The score.
     low, high
@@ -145,6 +151,8 @@ def scoreboard(
         Too few intervals to fit on or to predict.
     """
     intervals = recorded_intervals(frame, step)
+    recorded = frame.liquidations
+    assert recorded is not None  # noqa: S101 - recorded_intervals has refused a frame without any
     splits = walk_forward_splits(
         intervals,
         embargo=duration(embargo, "embargo"),
@@ -191,6 +199,11 @@ def scoreboard(
             for metric, (data, statistic) in columns.items():
                 low, high = block_bootstrap_interval(data, statistic, generator, block=_BLOCK)
                 rows.append(ScoreRow(model, name, metric, statistic(data), low, high, len(observed)))
+    if recorded.events is not None:
+        window = int(intervals.start[scored][0]), int(intervals.end[scored][-1])
+        rows += _visited_rows(
+            frame, recorded.events, asked, window, int(intervals.end[splits[0].train - 1]), seed
+        )
     protocol = (
         f"walk-forward, each interval predicted from what ended at least {embargo} before it"
         if train_end is None
@@ -204,6 +217,41 @@ def scoreboard(
         inputs=frame.series,
         notes=(*intervals.notes, protocol, f"scored {iso(int(intervals.start[scored][0]))} onwards"),
     )
+
+
+def _visited_rows(
+    frame: MarketFrame,
+    events: LiquidationEvents,
+    models: tuple[str, ...],
+    window: tuple[int, int],
+    fitted_until: int,
+    seed: int,
+) -> list[ScoreRow]:
+    """Return the spatial scores of models that have a map; the calibration is fitted before the window."""
+    start, end = window
+    runs: dict[str, MapRun] = {}
+    if {"calibrated", "worlds", "diffuse"} & set(models):
+        worlds = map_run(frame)
+        runs = {"worlds": worlds, "diffuse": worlds.reweighted("diffuse")}
+        if "calibrated" in models:
+            runs["calibrated"] = worlds.reweighted(calibration(frame, until=fitted_until, seed=seed))
+    if "fixed_tiers" in models:
+        runs["fixed_tiers"] = map_run(frame, "fixed_tiers")
+    generator = np.random.default_rng([seed, 1])
+    rows = []
+    for number, side in enumerate(SIDES):
+        for model in models:
+            if model not in runs or end - start < 2 * DAY:
+                continue
+            data = visited_level_shares(runs[model], events, start, end, side=number)
+            data = data[data[:, 1] > 0]
+            if len(data) < _FEWEST_VISITS:
+                continue
+            for metric, column in (("top_quarter_share", 0), ("top_quarter_chance", 2)):
+                pair = data[:, [column, 1]]
+                low, high = block_bootstrap_interval(pair, _ratio, generator, block=_BLOCK)
+                rows.append(ScoreRow(model, side, metric, _ratio(pair), low, high, len(pair)))
+    return rows
 
 
 def _mean(data: FloatArray) -> float:

@@ -45,7 +45,12 @@ def venue_tables(market: SimulatedMarket, venue: int) -> dict[str, pl.DataFrame]
         ),
         "funding": pl.DataFrame({"ts": emission.funding_ts, "funding_rate": emission.funding_rate}),
         "liquidations": pl.DataFrame(
-            {"ts": feed.ts, "position_side": feed.position_side, "notional": feed.notional}
+            {
+                "ts": feed.ts,
+                "position_side": feed.position_side,
+                "price": feed.price,
+                "quantity": feed.quantity,
+            }
         ),
     }
 

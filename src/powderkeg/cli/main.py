@@ -16,6 +16,7 @@ from powderkeg.cli.map_command import liquidation_map
 from powderkeg.cli.models_command import models
 from powderkeg.cli.price_command import price
 from powderkeg.cli.score_command import score
+from powderkeg.cli.score_simulated_command import score_simulated
 from powderkeg.errors import PowderkegError
 from powderkeg.version import __version__
 
@@ -35,6 +36,7 @@ app.command("price")(price)
 app.command("calibrate")(calibrate)
 app.command("compare")(compare)
 app.command("score")(score)
+app.command("score-simulated")(score_simulated)
 app.command("models")(models)
 app.command("demo")(demo)
 

@@ -13,6 +13,7 @@ from powderkeg.model.times import iso
 if TYPE_CHECKING:
     from powderkeg.analytics.comparison import Comparison
     from powderkeg.analytics.scoreboard import Scoreboard
+    from powderkeg.analytics.truth_scoreboard import TruthBoard
     from powderkeg.maps.calibrated_model import Calibration
 
 
@@ -108,3 +109,61 @@ def print_scoreboard(result: Scoreboard) -> None:
     print_inputs(result.inputs)
     for note in result.notes:
         print_note(note)
+
+
+_TRUTH_METRICS = {
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "wasserstein_bp": "W1 bp",
+    "overlap": "overlap",
+    "top_capture": "top 5",
+    "mass_ratio_2pct": "mass 2 %",
+    "mass_ratio_5pct": "mass 5 %",
+    "mass_ratio_10pct": "mass 10 %",
+}
+_TOTAL_METRICS = {
+    "log_mae": "log error",
+    "deviance_skill": "skill",
+    "coverage_50": "in 50 %",
+    "coverage_90": "in 90 %",
+    "top_quarter_share": "top quarter",
+    "top_quarter_chance": "by chance",
+}
+
+
+def print_truth_board(result: TruthBoard) -> None:
+    """Print maps against truth, then totals against the venues' feeds."""
+    output.print(
+        Text.assemble(
+            ("SIMULATED", "bold"),
+            f"  {len(result.seeds)} markets of {result.days} days: "
+            + ", ".join(f"{seed} {name}" for seed, name in zip(result.seeds, result.scenarios, strict=True)),
+        )
+    )
+    found = {(row.model, row.side, row.metric): row for row in result.rows}
+    models = list(dict.fromkeys(row.model for row in result.rows))
+    for title, metrics in (
+        ("Maps against the true positions", _TRUTH_METRICS),
+        ("Daily totals of the venues' feeds, walk-forward", _TOTAL_METRICS),
+    ):
+        table = Table("side", "model", *metrics.values(), title=title, title_justify="left")
+        for side, colour in (("long", LONG_COLOUR), ("short", SHORT_COLOUR)):
+            for model in models:
+                rows = [found.get((model, side, metric)) for metric in metrics]
+                if any(row is not None for row in rows):
+                    cells = ["" if row is None else f"{row.value:.3g}" for row in rows]
+                    table.add_row(Text(side, style=colour), model, *cells)
+            table.add_section()
+        for column in table.columns[2:]:
+            column.justify = "right"
+        output.print(table)
+    errors = [
+        f"{model} {found[model, 'both', 'imbalance_error'].value:.2f}"
+        for model in models
+        if (model, "both", "imbalance_error") in found
+    ]
+    print_note("Error of ln(short / long) within 5 %: " + ", ".join(errors))
+    print_note(
+        "Pearson, Spearman, W1 and the share of mass in the five fullest blocks: 25 bp blocks within 10 % of "
+        "the mark. Overlap: blocks of 0.5 % within 20 %. Mass: modelled over true, median. Intervals: --json."
+    )

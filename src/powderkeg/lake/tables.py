@@ -56,7 +56,8 @@ class SeriesTable:
         Number of each row in the table as given, counted from 0, shape (n,).
     values
         Field name -> float64, shape (n,). Prices in quote per base and quantities in the table's own unit.
-        Liquidations always come as ``long_notional`` and ``short_notional`` in USD.
+        Liquidations always come as ``long_notional`` and ``short_notional`` in USD; events with a ``price``
+        too, where the table has it.
     column_names
         Field name -> the column it was read from.
     is_events
@@ -209,7 +210,7 @@ def _fields_to_read(
         amounts = some_of("notional") or some_of("price", "quantity")
         if len(amounts) != 2 and "notional" not in amounts:
             raise missing_column(kind, ["notional", "price", "quantity"], available, label=label)
-        return {**events, **amounts}
+        return {**events, **amounts, **some_of("price")}
     missing = [field for field in _NEEDED[kind] if field not in found]
     if missing:
         raise missing_column(kind, missing[:1], available, label=label)
@@ -258,9 +259,11 @@ def _notional_by_side(
     else:
         notional = numbers("price", "positive") * numbers("quantity", "non-negative")
     long = is_long.to_numpy()
+    price = {"price": numbers("price", "positive")} if "price" in fields else {}
     return {
         "long_notional": np.where(long, notional, 0.0),
         "short_notional": np.where(long, 0.0, notional),
+        **price,
     }
 
 

@@ -34,7 +34,7 @@ from powderkeg.maps.input_coverage import (
     stamp_note,
 )
 from powderkeg.model.arrays import FloatArray, IntArray
-from powderkeg.model.market_frame import LiquidationTotals
+from powderkeg.model.market_frame import LiquidationEvents, LiquidationTotals
 from powderkeg.model.provenance import SeriesCoverage
 from powderkeg.model.times import DAY, duration_text, iso
 
@@ -122,6 +122,9 @@ def aligned_liquidations(
     more than a day without any counts as not observed, not as zero.
     """
     long, short = table.values["long_notional"], table.values["short_notional"]
+    events = None
+    if table.is_events and "price" in table.values:
+        events = LiquidationEvents(table.times, table.values["price"], long, short)
     if table.is_events:
         require_overlap(table.label, table.times, table.times + 1, clock)
         cadence, known_at = 0, table.times
@@ -141,7 +144,7 @@ def aligned_liquidations(
     covered = (
         (index >= 0) & (clock.ts < end[np.maximum(index, 0)]) if len(end) else np.zeros(len(clock), bool)
     )
-    totals = LiquidationTotals(start=start, end=end, long_notional=long, short_notional=short)
+    totals = LiquidationTotals(start=start, end=end, long_notional=long, short_notional=short, events=events)
     return totals, coverage_of("liquidations", table, known_at, cadence, covered, clock, notes)
 
 

@@ -13,6 +13,34 @@ from powderkeg.model.times import iso
 
 
 @dataclass(frozen=True, slots=True)
+class LiquidationEvents:
+    """Realised liquidations one by one, where the record has their prices; arrays of shape (n,).
+
+    Attributes
+    ----------
+    ts
+        UTC milliseconds, ascending.
+    price
+        Quote per base, as the record gives it: a fill, or what the venue publishes instead.
+    long_notional, short_notional
+        USD; one of the two is zero.
+    """
+
+    ts: IntArray
+    price: FloatArray
+    long_notional: FloatArray
+    short_notional: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ts", read_only(self.ts, np.int64))
+        for name in ("price", "long_notional", "short_notional"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+@dataclass(frozen=True, slots=True)
 class LiquidationTotals:
     """Realised liquidations by side over half-open intervals: observed, never modelled.
 
@@ -22,12 +50,15 @@ class LiquidationTotals:
         Interval bounds in UTC milliseconds, shape (n,), ascending and not overlapping.
     long_notional, short_notional
         USD force-closed inside each interval, shape (n,).
+    events
+        What the totals were summed from, if that has prices; None otherwise.
     """
 
     start: IntArray
     end: IntArray
     long_notional: FloatArray
     short_notional: FloatArray
+    events: LiquidationEvents | None = None
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
