@@ -22,7 +22,7 @@ from powderkeg.maps.parameter_file import (
     read_calibration,
     write_calibration,
 )
-from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
+from powderkeg.model.market_frame import LiquidationEvents, LiquidationTotals, MarketFrame
 from powderkeg.model.times import DAY
 
 
@@ -134,6 +134,21 @@ def test_a_thinned_record_means_that_more_was_liquidated(frame: MarketFrame, fit
     assert len(set(calibration_of(calibration_text(thinned)).coverage.tolist())) == fitted.members
     with pytest.raises(InputError, match="coverage: 0.5 to 0.2; expected shares"):
         calibration(frame, coverage=(0.5, 0.2))
+
+
+def test_a_throttled_feed_is_taken_to_hide_something(frame: MarketFrame) -> None:
+    totals = frame.liquidations
+    assert totals is not None
+    times = np.repeat(totals.start, 30) + np.tile(np.arange(30) * 1_500, len(totals))
+    events = LiquidationEvents(times, np.full(len(times), 1e5), np.ones(len(times)), np.zeros(len(times)))
+    fitted = calibration(replace(frame, liquidations=replace(totals, events=events)), feed_slot="1s")
+    assert fitted.coverage.max() < 1
+    assert fitted.coverage.min() == pytest.approx(fitted.coverage.max() / 6)
+    assert any("the record is taken to show" in note for note in fitted.notes)
+    with pytest.raises(InputError, match="feed_slot: the record holds no single events"):
+        calibration(frame, feed_slot="1s")
+    with pytest.raises(InputError, match="feed_slot: given together with coverage"):
+        calibration(frame, feed_slot="1s", coverage=(0.5, 0.6))
 
 
 def test_every_number_of_a_calibrated_map_has_bands_in_order(run: MapRun) -> None:

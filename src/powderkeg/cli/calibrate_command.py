@@ -31,6 +31,13 @@ def calibrate(
     coverage_high: Annotated[
         float, typer.Option("--coverage-high", help="Largest such share; members spread between the two.")
     ] = 1.0,
+    feed_slot: Annotated[
+        str | None,
+        typer.Option(
+            "--feed-slot",
+            help="The feed shows at most one event per this time (Binance: 1s): estimate its coverage.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="For the ensemble behind the bands.")] = 0,
     as_json: options.Json = False,
 ) -> None:
@@ -47,7 +54,14 @@ def calibrate(
     with working("Reading the files"):
         frame = market.frame()
     with working("Fitting"):
-        result = calibration(frame, until=until, step=step, coverage=(coverage_low, coverage_high), seed=seed)
+        result = calibration(
+            frame,
+            until=until,
+            step=step,
+            coverage=(coverage_low, coverage_high),
+            feed_slot=feed_slot,
+            seed=seed,
+        )
     write_calibration(result, output)
     if as_json:
         print_json(calibration_summary(result))

@@ -22,7 +22,17 @@ _ARGUMENTS = (
         "venue",
     ),
     *("at", "start", "end", "step", "embargo", "models", "model", "output", "limit"),
-    *("bars", "open_interest", "mark", "funding", "liquidations", "parameters", "until", "coverage"),
+    *(
+        "bars",
+        "open_interest",
+        "mark",
+        "funding",
+        "liquidations",
+        "parameters",
+        "until",
+        "coverage",
+        "feed_slot",
+    ),
 )
 _COLUMNS = re.compile(r"columns=\{'(\w+)': \{'(\w+)': '([^']*)'\}\}")
 _VALUE = re.compile(rf"\b({'|'.join(_ARGUMENTS)})='([^']*)'")
