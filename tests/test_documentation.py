@@ -19,7 +19,7 @@ from powderkeg.cli.main import main
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 # Files that stand for a reader's own.
-SIMULATED_DAYS = {"2025-10-01": "2026-01-16", "2025-10-20": "2026-01-21", "2025-10-10T20": "2026-01-20T20"}
+SIMULATED_DAYS = {"2025-10-01": "2026-01-29", "2025-10-20": "2026-02-02", "2025-10-10T20": "2026-01-31T20"}
 OWN_FILES = {"bars.parquet": "simulated-bars.parquet", "open_interest.csv": "simulated-open-interest.csv"}
 
 
@@ -49,6 +49,8 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     interest = pl.read_parquet(folder / "demo-output" / "simulated-open-interest.parquet")
     interest.write_csv(folder / "open_interest.csv")
+    liquidations = pl.read_parquet(folder / "demo-output" / "simulated-liquidations.parquet")
+    liquidations.write_csv(folder / "liquidations.csv")
     return folder
 
 

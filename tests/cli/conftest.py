@@ -10,7 +10,7 @@ import pytest
 
 from command_line import Command, Files, Finished
 from powderkeg.cli.main import main
-from powderkeg.simulation.small_market import SmallMarket, small_market
+from small_market import SmallMarket, small_market
 
 START = 1_767_225_600_000
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from command_line import Command, Files
-from powderkeg.simulation.small_market import SmallMarket
+from small_market import SmallMarket
 
 START, DAY = 1_767_398_400_000, 86_400_000
 COMMANDS = ("map", "heatmap", "price", "calibrate", "compare", "score", "models", "demo")
@@ -172,8 +172,10 @@ def test_demo_shows_a_simulated_market_and_says_so(powderkeg: Command, tmp_path:
     found = powderkeg("demo", "--output", tmp_path / "demo")
     assert found.status == 0
     assert "SIMULATED MARKET" in found.out
+    assert "What happened next" in found.out
     names = {path.name for path in (tmp_path / "demo").iterdir()}
-    assert {"map.png", "heatmap.png", "simulated-bars.parquet", "simulated-open-interest.parquet"} <= names
+    assert {"map.png", "heatmap.png", "parameters.toml", "simulated-bars.parquet"} <= names
+    assert {"simulated-open-interest.parquet", "simulated-liquidations.parquet"} <= names
 
 
 BAD = {

@@ -11,7 +11,9 @@ from powderkeg.core.event_scores import (
     block_bootstrap_interval,
     crps,
     deviance_skill,
+    inside_band,
     log_errors,
+    share_below,
     total_floor,
     tweedie_deviance,
 )
@@ -88,3 +90,13 @@ def test_blocks_widen_the_interval_of_dependent_rows() -> None:
         low, high = block_bootstrap_interval(rows, lambda x: float(x.mean()), rng, block=block)
         widths.append(high - low)
     assert widths[1] > 2 * widths[0]
+
+
+def test_bands_and_quantiles_of_the_right_law_are_reliable() -> None:
+    generator = np.random.default_rng(3)
+    draws, observed = generator.normal(size=(400, 3_000)), generator.normal(size=3_000)
+    assert inside_band(draws, observed, 0.9).mean() == pytest.approx(0.9, abs=0.02)
+    assert share_below(draws, observed, 0.3).mean() == pytest.approx(0.3, abs=0.03)
+    assert inside_band(draws / 10, observed, 0.9).mean() < 0.3
+    # Zeros that are as common as they should be lie half below and half above.
+    assert share_below(np.zeros((9, 4)), np.zeros(4), 0.5).tolist() == [0.5] * 4

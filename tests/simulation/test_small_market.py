@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from powderkeg.errors import InputError
-from powderkeg.simulation.small_market import small_market
+from small_market import small_market
 
 START = 1_767_225_600_000
 

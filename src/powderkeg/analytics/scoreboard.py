@@ -23,6 +23,7 @@ from powderkeg.core.event_scores import (
     deviance_skill,
     inside_band,
     log_errors,
+    share_below,
     total_floor,
     tweedie_deviance,
 )
@@ -36,6 +37,7 @@ from powderkeg.model.times import DAY, duration, iso, milliseconds
 BASELINES = ("diffuse", "fixed_tiers", "range")
 SKILL_BASELINE = "range"
 BAND_LEVELS = (50, 90)
+RELIABILITY_LEVELS = tuple(range(10, 100, 10))
 SIDES = ("long", "short")
 _BLOCK = 5
 _FEWEST_VISITS = 10
@@ -57,9 +59,11 @@ class ScoreRow:
         is perfect and 0 no better. ``deviance_skill_over_X``: the same over baseline X. ``total_ratio``:
         predicted over recorded, summed. ``crps``: continuous ranked probability score of the predictive
         distribution, USD. ``coverage_50``, ``coverage_90``: share of totals inside the band that is meant to
-        hold so many percent. Where the record is of single events with prices: ``top_quarter_share``, of the
-        USD on levels that the price visited the share in the quarter where the map has most, and
-        ``top_quarter_chance``, what even spreading would put there (`powderkeg.analytics.visited_levels`).
+        hold so many percent. ``share_below_10`` to ``_90``: share of totals below that quantile of the
+        predictive distribution, which a reliable one makes equal. Where the record is of single events with
+        prices: ``top_quarter_share``, of the USD on levels that the price visited the share in the quarter
+        where the map has most, and ``top_quarter_chance``, what even spreading would put there
+        (`powderkeg.analytics.visited_levels`).
     value
         The score.
     low, high
@@ -191,6 +195,10 @@ def scoreboard(
                     if base in asked and base != model
                 },
                 "crps": (crps(draws, observed)[:, None], _mean),
+                **{
+                    f"share_below_{level}": (share_below(draws, observed, level / 100)[:, None], _mean)
+                    for level in RELIABILITY_LEVELS
+                },
                 **{
                     f"coverage_{level}": (inside_band(draws, observed, level / 100)[:, None], _mean)
                     for level in BAND_LEVELS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.analytics.calibrating import calibration
-from powderkeg.analytics.scoreboard import scoreboard
+from powderkeg.analytics.scoreboard import RELIABILITY_LEVELS, scoreboard
 from powderkeg.analytics.simulated_frames import true_quantity, venue_frame
 from powderkeg.core.event_scores import block_bootstrap_interval
 from powderkeg.core.liquidation_price import liquidation_log_offset
@@ -40,6 +40,7 @@ EVENT_METRICS = (
     "coverage_90",
     "top_quarter_share",
     "top_quarter_chance",
+    *(f"share_below_{level}" for level in RELIABILITY_LEVELS),
 )
 HELD_OUT_SEEDS = (501, 502, 503, 504, 505)
 """Markets that no parameter, default or prior of this package was chosen on."""

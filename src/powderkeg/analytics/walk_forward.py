@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from powderkeg.core.calibration import (
     fitted_scale,
 )
 from powderkeg.core.event_scores import tweedie_deviance
-from powderkeg.core.laws import Law
+from powderkeg.core.laws import Law, LawTable, all_laws, single_distance_laws
 from powderkeg.core.tweedie import tweedie_draws
 from powderkeg.errors import InputError, WindowError
 from powderkeg.maps.map_run import MapRun, map_run
@@ -126,6 +126,10 @@ def predictions(
     a * open interest * move^b with the move of the interval towards that side, a and b fitted. Around each
     expectation every model has Tweedie noise, with the dispersion of its own training residuals.
 
+    Ablations are ``calibrated`` with one part taken out: ``no_diffuse`` and ``no_prior`` of the laws,
+    ``one_class`` with a single distance, ``no_closings`` without turnover by volume, ``no_conservation`` with
+    falls of open interest ignored.
+
     Raises
     ------
     InputError
@@ -133,7 +137,7 @@ def predictions(
     """
     unknown = [model for model in models if model not in _PREDICTED]
     if unknown:
-        raise InputError(f"models: {unknown[0]!r} cannot be scored; choose from {', '.join(MODELS)}")
+        raise InputError(f"models: {unknown[0]!r} cannot be scored; choose from {', '.join(_PREDICTED)}")
     inputs = _inputs(frame, intervals, models)
     out = {}
     for model in models:
@@ -162,10 +166,15 @@ def _inputs(
 ) -> dict[str, FloatArray]:
     """Return per model what its predictions are made from, shape (n, 2, ...); one run serves what it can."""
     inputs: dict[str, FloatArray] = {}
-    if {"calibrated", "worlds", "diffuse"} & set(models):
+    on_layers = ("calibrated", "worlds", "no_diffuse", "no_prior", "one_class")
+    if {*on_layers, "diffuse"} & set(models):
         run = map_run(frame, "worlds")
-        inputs["calibrated"] = inputs["worlds"] = run.predicted_layers(intervals.edges)[intervals.numbers]
+        layers = run.predicted_layers(intervals.edges)[intervals.numbers]
+        inputs = dict.fromkeys(on_layers, layers)
         inputs["diffuse"] = _totals(run.reweighted("diffuse"), intervals)
+    for name, other in (("no_closings", _without_volume), ("no_conservation", _only_growing)):
+        if name in models:
+            inputs[name] = map_run(other(frame)).predicted_layers(intervals.edges)[intervals.numbers]
     if "fixed_tiers" in models:
         inputs["fixed_tiers"] = _totals(map_run(frame, "fixed_tiers"), intervals)
     if "range" in models:
@@ -204,15 +213,46 @@ def _prior(training: _Training) -> tuple[FloatArray, float]:
     return wanted[None], _dispersion(training, known, 0)
 
 
-def _calibrated(training: _Training) -> tuple[FloatArray, float]:
+def _calibrated(
+    training: _Training, table: LawTable | None = None, stage: int | None = None, *, prior: bool = True
+) -> tuple[FloatArray, float]:
     side = calibrated_side(
         training.known,
         training.observed,
         floor=training.floor,
         generator=training.generator,
         embargo=_INNER_EMBARGO,
+        table=table,
+        stage=stage,
+        prior=prior,
     )
     return expected_liquidations(training.wanted, side), side.dispersion
+
+
+def _without_diffuse(training: _Training) -> tuple[FloatArray, float]:
+    return _calibrated(training, all_laws((0.0,)), 2)
+
+
+def _without_prior(training: _Training) -> tuple[FloatArray, float]:
+    return _calibrated(training, all_laws(), 2, prior=False)
+
+
+def _one_class(training: _Training) -> tuple[FloatArray, float]:
+    return _calibrated(training, single_distance_laws(), 2)
+
+
+def _without_volume(frame: MarketFrame) -> MarketFrame:
+    """Return the frame without turnover: positions open and close only as open interest rises and falls."""
+    return replace(frame, volume=np.where(frame.valid, 0.0, np.nan))
+
+
+def _only_growing(frame: MarketFrame) -> MarketFrame:
+    """Return the frame with every fall of open interest ignored, as maps draw it whose mass only grows."""
+    known = np.isfinite(frame.open_interest)
+    rises = np.maximum(np.diff(frame.open_interest[known]), 0.0)
+    grown = np.full(len(frame), np.nan)
+    grown[known] = frame.open_interest[known][:1].sum() + np.concatenate([[0.0], np.cumsum(rises)])
+    return replace(frame, open_interest=grown)
 
 
 def _scaled(training: _Training) -> tuple[FloatArray, float]:
@@ -241,3 +281,11 @@ _PREDICTED: dict[str, Callable[[_Training], tuple[FloatArray, float]]] = {
     "range": _range,
 }
 MODELS = tuple(_PREDICTED)
+_PREDICTED |= {
+    "no_diffuse": _without_diffuse,
+    "no_prior": _without_prior,
+    "one_class": _one_class,
+    "no_closings": _calibrated,
+    "no_conservation": _calibrated,
+}
+ABLATIONS = tuple(_PREDICTED)[len(MODELS) :]

@@ -1,83 +1,120 @@
-"""``powderkeg demo``: the main job on a small simulated market, without any data or network."""
+"""``powderkeg demo``: the main job on the embedded simulated market, without any data or network."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-DEMO_START = 1_767_225_600_000  # 2026-01-01T00:00Z; only a label, the market is simulated
+if TYPE_CHECKING:
+    import polars as pl
+
+    from powderkeg.simulation.market import SimulatedMarket
+    from powderkeg.simulation.simulated_venue import SimulatedVenue
+
 SYMBOL, VENUE = "BTC", "simulated"
+DAYS = 45
+_HOUR, _DAY = 3_600_000, 86_400_000
 
 
 def demo(
     output: Annotated[
         Path, typer.Option("--output", help="Folder for the simulated data and the pictures.")
     ] = Path("demo-output"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another market for every number.")] = 7,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another market for every number.")] = 8,
 ) -> None:
-    """Simulate a small market with a squeeze and a crash, and draw its liquidation map and heatmap.
+    """Simulate a market that is squeezed, and draw its maps from what its venue publishes.
 
-    The data files stay beside the pictures, so every command can be tried on them.
+    Traders, margin, an order book and forced orders are simulated; the map sees only what a real venue would
+    publish, is calibrated on the days before the squeeze, and is then held against what happened. The data
+    files stay beside the pictures, so every command can be tried on them.
     """
     import numpy as np
-    import polars as pl
 
+    from powderkeg.analytics.calibrating import calibration
     from powderkeg.cli.terminal import output as console
-    from powderkeg.cli.terminal import print_map, working
+    from powderkeg.cli.terminal import print_map, usd, working
     from powderkeg.errors import OutputError
     from powderkeg.maps.map_run import map_run
     from powderkeg.maps.market_frame import market_frame
+    from powderkeg.maps.parameter_file import write_calibration
     from powderkeg.maps.table_file import write_table
-    from powderkeg.simulation.small_market import small_market
+    from powderkeg.model.times import iso
+    from powderkeg.simulation.market import simulated_market
 
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"output: {output} cannot be made a folder: {error.strerror}") from error
 
-    with working("Simulating 45 days of a market"):
-        market = small_market(np.random.default_rng(seed), start=DEMO_START)
-        tables = {
-            "bars": pl.DataFrame(
-                {field: getattr(market, field) for field in ("ts", "open", "high", "low", "close", "volume")}
-            ),
-            "open_interest": pl.DataFrame(
-                {"ts": market.open_interest_ts, "open_interest": market.open_interest}
-            ),
-            "funding": pl.DataFrame({"ts": market.funding_ts, "funding_rate": market.funding_rate}),
-        }
-        files = {name: output / f"simulated-{name.replace('_', '-')}.parquet" for name in tables}
-        for name, table in tables.items():
-            write_table(table, files[name])
-    with working("Running the model"):
+    with working(f"Simulating {DAYS} days of traders, margin and an order book (compiles the first time)"):
+        market = simulated_market(
+            np.random.default_rng(seed), scenario="short_squeeze", days=DAYS, venues=(_venue(),)
+        )
+    files = {name: output / f"simulated-{name.replace('_', '-')}.parquet" for name in _tables(market)}
+    for name, table in _tables(market).items():
+        write_table(table, files[name])
+    squeeze = market.start + round(2 / 3 * DAYS) * _DAY
+    with working("Calibrating on the days before the squeeze, and drawing"):
         frame = market_frame(
             files["bars"],
             files["open_interest"],
+            mark=files["mark"],
             funding=files["funding"],
+            liquidations=files["liquidations"],
             symbol=SYMBOL,
             venue=VENUE,
             open_interest_stamp="instant",
         )
-        run = map_run(frame)
-        result = run.map()
-    with working("Drawing"):
-        result.plot(output / "map.png")
-        run.heatmap().plot(output / "heatmap.png")
+        fitted = calibration(frame, until=squeeze)
+        write_calibration(fitted, output / "parameters.toml")
+        run = map_run(frame, fitted)
+        before = run.map(squeeze)
+        before.plot(output / "map.png")
+        run.heatmap(squeeze - 5 * _DAY, squeeze + 2 * _DAY).plot(output / "heatmap.png")
 
     console.print("[bold]SIMULATED MARKET[/]: no real prices, no real positions.\n")
-    print_map(result)
+    print_map(before)
+    highest = float(np.nanmax(frame.mark_high[(frame.ts >= squeeze) & (frame.ts < squeeze + 6 * _HOUR)]))
+    forced = market.truth.liquidations
+    within = (forced.ts >= squeeze) & (forced.ts < squeeze + 6 * _HOUR) & (forced.position_side < 0)
+    reached = before.liquidated_if(highest)
+    console.print("\nWhat happened next", style="bold")
+    liquidated = float(forced.notional[within & (forced.method < 2)].sum())
+    console.print(
+        f"Within six hours of {iso(squeeze)} the price rose {reached.distance:.1%} to {highest:,.0f}. "
+        f"{usd(liquidated)} of shorts were liquidated. The map of before had {usd(reached.notional)} "
+        "standing on the way; the calibration, fitted on quiet days, expected "
+        f"{usd(reached.expected_forced or 0.0)} to be forced.",
+        soft_wrap=True,
+    )
     console.print()
-    for path in (output / "map.png", output / "heatmap.png", *files.values()):
+    for path in (output / "map.png", output / "heatmap.png", output / "parameters.toml", *files.values()):
         console.print(f"wrote {path}", soft_wrap=True)
     console.print("\nNow try:", style="bold")
     sources = (
-        f"--bars {files['bars']} --open-interest {files['open_interest']} --symbol BTC --venue simulated"
+        f"--bars {files['bars']} --open-interest {files['open_interest']} --symbol {SYMBOL} --venue {VENUE}"
     )
     for command in (
-        f"powderkeg map {sources} --at 2026-02-05T12:00Z",
-        f"powderkeg heatmap {sources} --start 2026-01-16 --end 2026-01-21 --plot {output / 'squeeze.png'}",
+        f"powderkeg map {sources} --parameters {output / 'parameters.toml'} --at {iso(squeeze + _DAY)}",
+        f"powderkeg heatmap {sources} --start {iso(squeeze - _DAY)[:10]} --plot {output / 'squeeze.png'}",
+        f"powderkeg score {sources} --liquidations {files['liquidations']}",
         "powderkeg price --entry 100000 --leverage 10 --side long --venue hyperliquid --symbol BTC",
     ):
         console.print(f"  .venv/bin/{command}", soft_wrap=True)
+
+
+def _venue() -> SimulatedVenue:
+    """Return the demo's venue: one-sided open interest in base, and a complete liquidation feed."""
+    from dataclasses import replace
+
+    from powderkeg.simulation.simulated_venue import ALDER
+
+    return replace(ALDER, name=VENUE, liquidation_interval=0)
+
+
+def _tables(market: SimulatedMarket) -> dict[str, pl.DataFrame]:
+    from powderkeg.analytics.simulated_frames import venue_tables
+
+    return venue_tables(market, 0)

@@ -13,7 +13,12 @@ from powderkeg.cli import options
 def score(
     market: options.RecordedMarketOptions,
     models: Annotated[
-        str, typer.Option("--models", help="Names separated by commas.")
+        str,
+        typer.Option(
+            "--models",
+            help="Names separated by commas. Ablations: no_diffuse, no_prior, one_class, no_closings, "
+            "no_conservation.",
+        ),
     ] = "calibrated,worlds,fixed_tiers,diffuse,range",
     train_end: Annotated[
         str | None,

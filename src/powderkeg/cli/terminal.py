@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -248,17 +249,16 @@ def _print_clusters(result: LiquidationMap) -> None:
     clusters, ensemble = result.clusters(8), result.ensemble
     if not clusters:
         return
-    table = Table(
-        "side", "from", "to", "peak", "distance", "notional", title="Clusters", title_justify="left"
-    )
-    for heading in ("x diffuse",) if ensemble is None else ("90 % of it", "forced", "90 % of it"):
-        table.add_column(heading)
+    headings = ["side", "peak", "distance", "notional"]
+    headings[1:1] = ["from", "to"] if ensemble is None else []
+    headings += ["x diffuse"] if ensemble is None else ["90 % of it", "forced", "90 % of it"]
+    table = Table(*headings, title="Clusters", title_justify="left", box=SIMPLE)
     for cluster in clusters:
+        bounds = [price_text(cluster.price_low), price_text(cluster.price_high)]
         row: list[str | Text] = [
             Text(cluster.side, style=LONG_COLOUR if cluster.side == "long" else SHORT_COLOUR),
-            price_text(cluster.price_low, 5),
-            price_text(cluster.price_high, 5),
-            price_text(cluster.price_peak, 5),
+            *(bounds if ensemble is None else ()),
+            price_text(cluster.price_peak, 6 if ensemble is None else 5),
             f"{cluster.distance:+.1%}",
             usd(cluster.notional),
         ]
@@ -282,7 +282,7 @@ def _print_clusters(result: LiquidationMap) -> None:
 
 
 def _range_text(band: Band) -> str:
-    return f"{usd(band.low_90)} - {usd(band.high_90)}"
+    return f"{usd(band.low_90)}–{usd(band.high_90)}"
 
 
 def _print_provenance(provenance: Provenance) -> None:

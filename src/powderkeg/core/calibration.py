@@ -125,6 +125,8 @@ def calibrated_side(
     embargo: int = 1,
     block: int = 5,
     members: int = MEMBERS,
+    table: LawTable | None = None,
+    prior: bool = True,
 ) -> SideCalibration:
     """Return the calibration of one side.
 
@@ -146,6 +148,8 @@ def calibrated_side(
         Intervals in a block of a resample.
     members
         Size of the ensemble, at least 1.
+    table, prior
+        Other laws to choose from, and False to weigh them by the data alone: for ablations, with stage 2.
 
     Raises
     ------
@@ -159,10 +163,10 @@ def calibrated_side(
     _check(stage, observed)
     if stage == 0:
         return _prior_members(layers, observed, floor, generator, members, deviance)
-    table = _candidates(stage)
+    table = _candidates(stage) if table is None else table
     predicted = _predictions(layers, table, observed, floor)
     counts = _resamples(generator, len(observed), block, members)
-    scales, objective = _weighed(predicted, observed, counts, table)
+    scales, objective = _weighed(predicted, observed, counts, table, prior=prior)
     chosen = _drawn(objective, generator)
     side = SideCalibration(
         stage=min(stage, 2),
@@ -241,12 +245,14 @@ def _predictions(layers: FloatArray, table: LawTable, observed: FloatArray, floo
     """Return what each law predicts before its scale, shape (n, K), not below `floor` once scaled."""
     n = len(layers)
     plain = layers.reshape(n, -1) @ table.releasing.reshape(len(table), -1).T
-    rough = observed.sum() / np.maximum(plain.sum(axis=0), 1e-300)
-    return np.asarray(np.maximum(plain, floor / np.maximum(rough, 1e-300)))
+    total = plain.sum(axis=0)
+    # A law that predicts nothing at all gets the floor, and a scale that the prior makes it pay for.
+    rough = np.where(total > 0, observed.sum() / np.where(total > 0, total, 1.0), 1.0)
+    return np.asarray(np.maximum(plain, floor / np.maximum(rough, 1e-12)))
 
 
 def _weighed(
-    predicted: FloatArray, observed: FloatArray, counts: FloatArray, table: LawTable
+    predicted: FloatArray, observed: FloatArray, counts: FloatArray, table: LawTable, *, prior: bool = True
 ) -> tuple[FloatArray, FloatArray]:
     """Return the scale of each law in each resample and minus twice its log posterior, shape (members, K)."""
     root = np.sqrt(predicted)
@@ -255,7 +261,8 @@ def _weighed(
     scales = np.maximum(a, 1e-300) / b
     freedom = max(len(observed) - 4, 1)
     dispersion = np.maximum(misfit.min(axis=1, keepdims=True) / freedom, 1e-300)
-    return scales, misfit / dispersion + (np.log(scales) / PRIOR_SCALE) ** 2 + table.penalty
+    penalty = (np.log(scales) / PRIOR_SCALE) ** 2 + table.penalty if prior else 0.0
+    return scales, misfit / dispersion + penalty
 
 
 def _posterior(objective: FloatArray) -> FloatArray:

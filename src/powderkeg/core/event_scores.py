@@ -118,6 +118,15 @@ def inside_band(draws: FloatArray, observed: FloatArray, level: float) -> FloatA
     return np.asarray((observed >= low) & (observed <= high), np.float64)
 
 
+def share_below(draws: FloatArray, observed: FloatArray, level: float) -> FloatArray:
+    """Return 1 where a total lies below the quantile `level` of its draws, 1/2 where it equals it, else 0.
+
+    Its mean is `level` if the predictive distribution is reliable. Arguments as in `inside_band`.
+    """
+    bound = np.quantile(draws, level, axis=0)
+    return np.asarray((observed < bound) + 0.5 * (observed == bound), np.float64)
+
+
 def block_bootstrap_interval(
     rows: FloatArray,
     statistic: Callable[[FloatArray], float],

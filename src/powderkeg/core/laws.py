@@ -104,6 +104,12 @@ def law_table(laws: tuple[Law, ...]) -> LawTable:
     )
 
 
+def single_distance_laws() -> LawTable:
+    """Return laws with all open interest at nearly one distance and nothing diffuse: an ablation."""
+    distances = np.geomspace(0.005, 0.45, 16).tolist()
+    return law_table(tuple(Law(distance, 0.1, mix) for mix in TURNOVER_MIXES for distance in distances))
+
+
 def all_laws(diffuse_shares: tuple[float, ...] = DIFFUSE_SHARES) -> LawTable:
     """Return every law that a calibration of the second stage chooses from: 195 times the diffuse shares."""
     return law_table(
