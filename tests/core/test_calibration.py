@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -172,3 +177,23 @@ def test_noise_has_the_mean_the_variance_and_the_zeros_of_its_law(mean: float, d
     assert draws.var() == pytest.approx(dispersion * mean**1.5, rel=0.05)
     assert np.mean(draws == 0) == pytest.approx(np.exp(-2 * np.sqrt(mean) / dispersion), abs=0.005)
     assert tweedie_draws(np.zeros(3), 1.0, np.random.default_rng(0)).tolist() == [0, 0, 0]
+
+
+def test_the_number_of_threads_changes_no_digit() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np, test_calibration as t;"
+        "layers = t.made_layers(365); side = t.fitted(layers, t.noisy(t.from_law(layers, t.Law(), 0.3)), 3);"
+        "print(side.scales.tobytes().hex(), side.tilt.tobytes().hex(), side.dispersion.hex(),"
+        "t.expected_liquidations(layers, side).tobytes().hex())"
+    )
+    outputs = {
+        subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", program, str(Path(__file__).parent)],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2", "4")
+    }
+    assert len(outputs) == 1

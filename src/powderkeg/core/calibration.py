@@ -91,10 +91,18 @@ class SideCalibration:
         return np.asarray(law_table(self.laws).releasing * self.tilt * self.scales[:, None, None])
 
 
+def product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the matrix product, added up in one order whatever the number of threads.
+
+    A linear algebra library splits sums among its threads, and the last digits of a calibration with them.
+    """
+    return np.asarray(np.einsum("ij,jk->ik", left, right))
+
+
 def expected_liquidations(layers: FloatArray, side: SideCalibration) -> FloatArray:
     """Return the liquidations that each member expects, shape (members, n), from layers (n, 16, 4)."""
     n = len(layers)
-    return np.asarray(side.releasing.reshape(len(side.laws), -1) @ layers.reshape(n, -1).T)
+    return product(side.releasing.reshape(len(side.laws), -1), layers.reshape(n, -1).T)
 
 
 def fitted_scale(observed: FloatArray, predicted: FloatArray, *, floor: float) -> float:
@@ -204,7 +212,10 @@ def chosen_stage(
         if not np.any(observed[train] > 0):
             continue
         flat = layers[test].reshape(stop - start, -1)
-        predicted = [flat @ _point(layers[train], observed[train], stage, floor).ravel() for stage in STAGES]
+        predicted = [
+            product(flat, _point(layers[train], observed[train], stage, floor).reshape(-1, 1))[:, 0]
+            for stage in STAGES
+        ]
         parts.append(
             np.stack([tweedie_deviance(observed[test], values, floor=floor) for values in predicted])
         )
@@ -244,7 +255,7 @@ def _check(stage: int, observed: FloatArray) -> None:
 def _predictions(layers: FloatArray, table: LawTable, observed: FloatArray, floor: float) -> FloatArray:
     """Return what each law predicts before its scale, shape (n, K), not below `floor` once scaled."""
     n = len(layers)
-    plain = layers.reshape(n, -1) @ table.releasing.reshape(len(table), -1).T
+    plain = product(layers.reshape(n, -1), table.releasing.reshape(len(table), -1).T)
     total = plain.sum(axis=0)
     # A law that predicts nothing at all gets the floor, and a scale that the prior makes it pay for.
     rough = np.where(total > 0, observed.sum() / np.where(total > 0, total, 1.0), 1.0)
@@ -256,8 +267,8 @@ def _weighed(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the scale of each law in each resample and minus twice its log posterior, shape (members, K)."""
     root = np.sqrt(predicted)
-    a, b = counts @ (observed[:, None] / root), counts @ root
-    misfit = 8 * (np.sqrt(a * b) - (counts @ np.sqrt(observed))[:, None])
+    a, b = product(counts, observed[:, None] / root), product(counts, root)
+    misfit = 8 * (np.sqrt(a * b) - product(counts, np.sqrt(observed)[:, None]))
     scales = np.maximum(a, 1e-300) / b
     freedom = max(len(observed) - 4, 1)
     dispersion = np.maximum(misfit.min(axis=1, keepdims=True) / freedom, 1e-300)
@@ -319,9 +330,9 @@ def _tilt(layers: FloatArray, observed: FloatArray, factors: FloatArray, floor: 
     parts, y, least = parts / scale, observed / scale, floor / scale
     tilt = np.ones(parts.shape[1])
     for _ in range(_DICTIONARY_STEPS):
-        m = np.maximum(parts @ tilt, least)
-        up = parts.T @ (y * m**-1.5) + _DICTIONARY_PRIOR / tilt
-        down = parts.T @ m**-0.5 + _DICTIONARY_PRIOR
+        m = np.maximum(product(parts, tilt[:, None])[:, 0], least)
+        up = product((y * m**-1.5)[None], parts)[0] + _DICTIONARY_PRIOR / tilt
+        down = product((m**-0.5)[None], parts)[0] + _DICTIONARY_PRIOR
         tilt *= (up / down) ** (1 / 1.5)
     return np.asarray(tilt.reshape(layers.shape[1:]))
 
