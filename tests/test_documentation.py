@@ -51,6 +51,8 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     interest.write_csv(folder / "open_interest.csv")
     liquidations = pl.read_parquet(folder / "demo-output" / "simulated-liquidations.parquet")
     liquidations.write_csv(folder / "liquidations.csv")
+    # Commands run in any order: what one would have written is there.
+    shutil.copy(folder / "demo-output" / "parameters.toml", folder / "btc.toml")
     return folder
 
 
