@@ -7,7 +7,10 @@
     │   ├── MissingColumnError    a table lacks a column that is needed
     │   └── WindowError           a time outside the data, or a window that is empty
     ├── MissingExtraError     an optional dependency is not installed
-    └── OutputError           a result could not be written
+    ├── OutputError           a result could not be written
+    ├── LakeError             the lake cannot be read or written
+    └── VenueError            a venue refused, or did not answer
+        └── PayloadError          a venue's answer is not what it should be
 
 A message names the argument, file or field, the value found and what was expected,
 and where there is one, the remedy. Nothing below the command line catches these.
@@ -38,3 +41,15 @@ class MissingExtraError(PowderkegError, ImportError):
 
 class OutputError(PowderkegError, OSError):
     """A result could not be written; the message names the path and the reason."""
+
+
+class LakeError(PowderkegError, OSError):
+    """The lake could not be read or written as it must; the message names the path and the reason."""
+
+
+class VenueError(PowderkegError):
+    """A venue refused or did not answer; the message names the venue and the request."""
+
+
+class PayloadError(VenueError, ValueError):
+    """A venue's payload is not what it should be; the message names field, value and expectation."""

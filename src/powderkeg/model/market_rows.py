@@ -1,0 +1,352 @@
+"""The rows that market data become, one class per table of the lake; the same words for every venue.
+
+House units everywhere: times in UTC milliseconds, prices in quote per base, quantities in base and positive
+with the side in a field of its own, notionals in quote, rates and shares as fractions. A row knows neither
+its venue nor its symbol: those say where it is kept.
+
+>>> table_of("bars").columns["taker_buy_volume"]
+Column(kind='float', optional=True)
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from powderkeg.errors import InputError
+
+PositionSide = Literal["long", "short"]
+TakerSide = Literal["buy", "sell"]
+BookSide = Literal["bid", "ask"]
+Kind = Literal["int", "float", "text"]
+
+
+class InstrumentRow(NamedTuple):
+    """What a venue says of an instrument at `ts`.
+
+    `contract_size` is base per contract for a linear contract, quote for an inverse one; `quantity_step` is
+    in contracts as the venue counts them. `status` is ``trading`` or the venue's own word. `listed_ts` and
+    `maximum_leverage` are None where the venue does not say.
+    """
+
+    ts: int
+    base: str
+    quote: str
+    settle: str
+    contract: str
+    contract_size: float
+    tick_size: float
+    quantity_step: float
+    status: str
+    listed_ts: int | None
+    maximum_leverage: float | None
+
+
+class LeverageTierRow(NamedTuple):
+    """One tier as published at `ts`, counted from 1; fields as in `powderkeg.model.instrument.LeverageTier`.
+
+    Notionals and amounts are in quote for a linear contract and in base for an inverse one.
+    `maintenance_amount` is None where the venue leaves it out; it follows from the floors and the rates.
+    """
+
+    ts: int
+    tier: int
+    notional_floor: float
+    notional_cap: float
+    maintenance_margin_rate: float
+    maintenance_amount: float | None
+    maximum_leverage: float
+
+
+class Bar(NamedTuple):
+    """Traded prices and volumes of [ts, ts + interval_ms): a closed bar, never one still open.
+
+    `volume` and `taker_buy_volume` are in base, `turnover` in quote, `trades` is a count.
+    """
+
+    ts: int
+    interval_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    turnover: float | None
+    taker_buy_volume: float | None
+    trades: int | None
+
+
+class MarkBar(NamedTuple):
+    """Mark prices of [ts, ts + interval_ms), closed."""
+
+    ts: int
+    interval_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+class MarkPrice(NamedTuple):
+    """Mark price at `ts`, with what the same message says of index and coming funding."""
+
+    ts: int
+    mark_price: float
+    index_price: float | None
+    funding_rate: float | None
+    next_funding_ts: int | None
+
+
+class OpenInterest(NamedTuple):
+    """Open interest at `ts`: one side, in base, beside what the venue published.
+
+    `raw_value` is in `raw_unit` (``base``, ``quote`` or ``contracts``) and counts `raw_sides` sides (1 or 2).
+    `price` is the price that turned quote into base; None where none was needed.
+    """
+
+    ts: int
+    open_interest: float
+    raw_value: float
+    raw_unit: str
+    raw_sides: int
+    price: float | None
+
+
+class FundingRate(NamedTuple):
+    """Funding settled at `ts`, as a fraction of notional that longs pay shorts when positive.
+
+    `interval_ms` is the time it is for; None where the venue does not say.
+    """
+
+    ts: int
+    funding_rate: float
+    interval_ms: int | None
+
+
+class LongShortRatio(NamedTuple):
+    """Shares of longs and shorts, adding up to 1.
+
+    At `ts` or over [ts, ts + interval_ms), as the venue stamps it.
+    `population` says who is counted: ``accounts`` (all), ``top_accounts`` or ``top_positions``.
+    """
+
+    ts: int
+    interval_ms: int
+    population: str
+    long_share: float
+    short_share: float
+
+
+class TakerVolume(NamedTuple):
+    """What takers bought and sold in [ts, ts + interval_ms), in `unit` (``base`` or ``quote``)."""
+
+    ts: int
+    interval_ms: int
+    taker_buy: float
+    taker_sell: float
+    unit: str
+
+
+class Liquidation(NamedTuple):
+    """One liquidation that a venue reported.
+
+    `position_side` is the side that was force-closed, whatever side the venue names. `price` is the best
+    statement of where it traded, and `price_meaning` says which: ``fill``, ``bankruptcy``, ``limit`` or
+    ``mark``. `limit_price` is the limit or bankruptcy price where the venue gives it beside a fill.
+    `quantity` is in base, `notional` is price x quantity in quote. `event_id` is the venue's own id or
+    empty. `occurrence` counts, from 0, rows of one message that are the same in everything else: two alike
+    in one message are two liquidations, the same message delivered twice is not.
+    """
+
+    ts: int
+    position_side: PositionSide
+    price: float
+    price_meaning: str
+    quantity: float
+    notional: float
+    limit_price: float | None
+    event_id: str
+    occurrence: int
+
+
+class LiquidationTotal(NamedTuple):
+    """USD of longs and shorts liquidated in [ts, ts + interval_ms), as the venue adds them up."""
+
+    ts: int
+    interval_ms: int
+    long_usd: float
+    short_usd: float
+
+
+class Trade(NamedTuple):
+    """One trade; `side` is the taker's. `trade_id` is the venue's own."""
+
+    ts: int
+    trade_id: str
+    price: float
+    quantity: float
+    side: TakerSide
+
+
+class DepthLevel(NamedTuple):
+    """One level of a snapshot of the order book taken at `ts`; `level` counts from 0 at the best price."""
+
+    ts: int
+    side: BookSide
+    level: int
+    price: float
+    quantity: float
+
+
+class DepthBand(NamedTuple):
+    """All that rests between the middle and `distance` from it at `ts`, as the venue adds it up.
+
+    `distance` is a signed fraction, below 0 for bids; `quantity` is in base, `notional` in quote.
+    """
+
+    ts: int
+    distance: float
+    quantity: float
+    notional: float
+
+
+class InsuranceFund(NamedTuple):
+    """Balance of an insurance fund at `ts`, in `asset`."""
+
+    ts: int
+    asset: str
+    balance: float
+
+
+class DeleveragingSignal(NamedTuple):
+    """How near a venue says it is to auto-deleveraging at `ts`; fields that it does not publish are None.
+
+    Balances are of the insurance pool behind the instrument, in its settlement asset; ratios are fractions.
+    """
+
+    ts: int
+    balance: float | None
+    peak_balance: float | None
+    pnl_ratio: float | None
+    trigger_ratio: float | None
+
+
+class StreamGap(NamedTuple):
+    """Time [ts, end_ts) in which a recorded stream may have missed rows of `table`, and why."""
+
+    ts: int
+    end_ts: int
+    table: str
+    reason: str
+
+
+MarketRow = (
+    InstrumentRow
+    | LeverageTierRow
+    | Bar
+    | MarkBar
+    | MarkPrice
+    | OpenInterest
+    | FundingRate
+    | LongShortRatio
+    | TakerVolume
+    | Liquidation
+    | LiquidationTotal
+    | Trade
+    | DepthLevel
+    | DepthBand
+    | InsuranceFund
+    | DeleveragingSignal
+    | StreamGap
+)
+
+
+class Column(NamedTuple):
+    """Type of a column, and whether it may be empty."""
+
+    kind: Kind
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarketTable:
+    """A table of the lake.
+
+    Attributes
+    ----------
+    name
+        As in paths, SQL and on the command line.
+    row
+        Class of its rows; its fields are the columns, in order.
+    key
+        Columns that tell two rows apart: rows of one instrument that agree in all of them are one row.
+    version
+        Rises when the meaning of a column changes.
+    """
+
+    name: str
+    row: type[MarketRow]
+    key: tuple[str, ...]
+    version: int = 1
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """Columns in the order of the row's fields."""
+        return {name: _column(hint) for name, hint in typing.get_type_hints(self.row).items()}
+
+
+_KINDS: dict[type, Kind] = {int: "int", float: "float", str: "text"}
+
+
+def _column(hint: object) -> Column:
+    arguments = typing.get_args(hint)
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        return Column(_column(arguments[0]).kind, optional=True)
+    if typing.get_origin(hint) is Literal:
+        return Column("text", optional=False)
+    assert isinstance(hint, type)  # noqa: S101 -- a row class with another kind of field does not import
+    return Column(_KINDS[hint], optional=False)
+
+
+TABLES: tuple[MarketTable, ...] = (
+    MarketTable("instruments", InstrumentRow, ("ts",)),
+    MarketTable("leverage_tiers", LeverageTierRow, ("ts", "tier")),
+    MarketTable("bars", Bar, ("interval_ms", "ts")),
+    MarketTable("mark_bars", MarkBar, ("interval_ms", "ts")),
+    MarketTable("mark_prices", MarkPrice, ("ts",)),
+    MarketTable("open_interest", OpenInterest, ("ts",)),
+    MarketTable("funding", FundingRate, ("ts",)),
+    MarketTable("long_short_ratios", LongShortRatio, ("population", "interval_ms", "ts")),
+    MarketTable("taker_volume", TakerVolume, ("interval_ms", "ts")),
+    MarketTable(
+        "liquidations",
+        Liquidation,
+        ("ts", "event_id", "position_side", "price", "quantity", "occurrence"),
+    ),
+    MarketTable("liquidation_totals", LiquidationTotal, ("interval_ms", "ts")),
+    MarketTable("trades", Trade, ("ts", "trade_id")),
+    MarketTable("depth_levels", DepthLevel, ("ts", "side", "level")),
+    MarketTable("depth_bands", DepthBand, ("ts", "distance")),
+    MarketTable("insurance_funds", InsuranceFund, ("ts", "asset")),
+    MarketTable("deleveraging_signals", DeleveragingSignal, ("ts",)),
+    MarketTable("gaps", StreamGap, ("ts", "end_ts", "table", "reason")),
+)
+_BY_NAME = {table.name: table for table in TABLES}
+_BY_ROW = {table.row: table for table in TABLES}
+
+
+def table_of(rows: str | type[MarketRow] | MarketRow) -> MarketTable:
+    """Return the table with this name, or of this row or class of rows.
+
+    Raises
+    ------
+    InputError
+        No table has the name.
+    """
+    if isinstance(rows, str):
+        if rows not in _BY_NAME:
+            raise InputError(f"table is {rows!r}; expected one of {', '.join(_BY_NAME)}")
+        return _BY_NAME[rows]
+    return _BY_ROW[rows if isinstance(rows, type) else type(rows)]
