@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def instants(windows: tuple[Window, ...]) -> set[int]:
 def test_united_windows_hold_the_same_instants_apart_from_each_other(windows: list[Window]) -> None:
     found = united(windows)
     assert instants(found) == instants(tuple(windows))
-    assert all(left.end < right.start for left, right in zip(found, found[1:], strict=False))
+    assert all(left.end < right.start for left, right in pairwise(found))
 
 
 @given(WINDOWS, st.integers(0, 60), st.integers(1, 40))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from powderkeg.errors import InputError
+from powderkeg.model.times import duration_text
 
 PositionSide = Literal["long", "short"]
 TakerSide = Literal["buy", "sell"]
@@ -350,3 +351,22 @@ def table_of(rows: str | type[MarketRow] | MarketRow) -> MarketTable:
             raise InputError(f"table is {rows!r}; expected one of {', '.join(_BY_NAME)}")
         return _BY_NAME[rows]
     return _BY_ROW[rows if isinstance(rows, type) else type(rows)]
+
+
+def variant_of(row: MarketRow) -> str:
+    """Return which series of its table a row belongs to: ``5m``, ``top_accounts-5m``, or ``all``.
+
+    Rows over intervals of different length, or about different populations, are different series: what is
+    covered and what is missing is known for each.
+    """
+    interval = getattr(row, "interval_ms", None)
+    if isinstance(row, FundingRate) or interval is None:
+        return "all"
+    return variant_name(interval, row.population if isinstance(row, LongShortRatio) else "")
+
+
+def variant_name(interval_ms: int, population: str = "") -> str:
+    """Return the name of the series of this interval and population; ``all`` for an interval of 0."""
+    if not interval_ms:
+        return population or "all"
+    return f"{population}-{duration_text(interval_ms)}" if population else duration_text(interval_ms)

@@ -1,0 +1,1 @@
+"""Local servers that speak the venues' protocols from scripted or simulated markets, with faults."""

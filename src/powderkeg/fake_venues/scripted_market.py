@@ -1,0 +1,45 @@
+"""A market given as rows."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+
+from powderkeg.model.market_rows import InstrumentRow, MarketRow
+from powderkeg.model.window import Window
+
+Series = tuple[str, str, str]
+
+
+class ScriptedMarket:
+    """Rows in house units, told as far as a clock has come.
+
+    Parameters
+    ----------
+    instruments
+        Symbol, as the venue spells it -> instrument.
+    series
+        (table, symbol, variant) -> rows. A row is known from its ts on, a bar from its end on.
+    now
+        Where the clock starts, UTC milliseconds; set `now` to move it.
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[str, InstrumentRow],
+        series: Mapping[Series, Sequence[MarketRow]],
+        now: int,
+    ) -> None:
+        self.instruments = instruments
+        self.now = now
+        self.series = {key: sorted(rows, key=attrgetter("ts")) for key, rows in series.items()}
+        self._times = {key: [row.ts for row in rows] for key, rows in self.series.items()}
+
+    def rows(self, table: str, symbol: str, window: Window, variant: str = "all") -> Sequence[MarketRow]:
+        """Return the rows of one series with ts in [start, end), ascending, that are known by now."""
+        key = (table, symbol, variant)
+        times = self._times.get(key, [])
+        rows = self.series.get(key, [])[bisect_left(times, window.start) : bisect_left(times, window.end)]
+        # An interval is known when it is over.
+        return [row for row in rows if row.ts + (getattr(row, "interval_ms", None) or 0) <= self.now]
