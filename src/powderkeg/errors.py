@@ -10,7 +10,8 @@
     ├── OutputError           a result could not be written
     ├── LakeError             the lake cannot be read or written
     └── VenueError            a venue refused, or did not answer
-        └── PayloadError          a venue's answer is not what it should be
+        ├── PayloadError          a venue's answer is not what it should be
+        └── RefusedError          a venue said no, and asking again will not help
 
 A message names the argument, file or field, the value found and what was expected,
 and where there is one, the remedy. Nothing below the command line catches these.
@@ -53,3 +54,7 @@ class VenueError(PowderkegError):
 
 class PayloadError(VenueError, ValueError):
     """A venue's payload is not what it should be; the message names field, value and expectation."""
+
+
+class RefusedError(VenueError):
+    """A venue said no, and asking again will not help: no such instrument, nothing kept, invalid."""

@@ -31,7 +31,16 @@ from powderkeg.model.worlds_parameters import LONG, SHORT
 from powderkeg.simulation.market import DEFAULT_START, SimulatedMarket, simulated_market
 from powderkeg.simulation.scenarios import ScenarioName
 
-MODELS = ("calibrated", "worlds", "fixed_tiers", "diffuse", "uniform", "distance_only", "spot_spikes")
+MODELS = (
+    "calibrated",
+    "worlds",
+    "fixed_tiers",
+    "diffuse",
+    "uniform",
+    "distance_only",
+    "spot_spikes",
+    "smoothed_truth",
+)
 EVENT_MODELS = ("calibrated", "worlds", "fixed_tiers", "diffuse", "range")
 EVENT_METRICS = (
     "log_mae",
@@ -47,6 +56,7 @@ HELD_OUT_SEEDS = (501, 502, 503, 504, 505)
 SCENARIOS: tuple[ScenarioName, ...] = ("both", "calm", "trending", "short_squeeze", "long_cascade")
 _INSTANTS = (0.55, 0.7, 0.85, 1.0)
 _IMBALANCE_REACH = 0.05
+_SMOOTHING = 0.01
 _SIDES = ("long", "short")
 
 
@@ -123,6 +133,8 @@ def truth_scoreboard(
 
     Floors: ``uniform`` spreads open interest over 20 % to either side, ``distance_only`` puts the prior's law
     around the current mark without any history, ``spot_spikes`` all of it at four leverages from the mark.
+    ``smoothed_truth`` is the truth itself as a mean over 1 % of price: what a map could reach that knows
+    everything but where single positions stand.
 
     Parameters
     ----------
@@ -198,7 +210,10 @@ def _venue_maps(
         maps = {model: _on_grid(result, grid) / mark for model, result in drawn.items()}
         for floor in ("uniform", "distance_only", "spot_spikes"):
             maps[floor] = _floor_map(floor, grid, mark, interest / mark)
-        out.append((maps, true_quantity(positions, grid, venue), grid, mark))
+        true = true_quantity(positions, grid, venue)
+        window = np.full(round(_SMOOTHING / grid.width), grid.width / _SMOOTHING)
+        maps["smoothed_truth"] = np.array([np.convolve(side, window, "same") for side in true])
+        out.append((maps, true, grid, mark))
     return out
 
 

@@ -243,6 +243,15 @@ class StreamGap(NamedTuple):
     reason: str
 
 
+class UnreadableFrame(NamedTuple):
+    """A frame, received at `ts` on `stream`, that could not be read, and why; the archive has it whole."""
+
+    ts: int
+    stream: str
+    reason: str
+    excerpt: str
+
+
 MarketRow = (
     InstrumentRow
     | LeverageTierRow
@@ -261,6 +270,7 @@ MarketRow = (
     | InsuranceFund
     | DeleveragingSignal
     | StreamGap
+    | UnreadableFrame
 )
 
 
@@ -333,6 +343,7 @@ TABLES: tuple[MarketTable, ...] = (
     MarketTable("insurance_funds", InsuranceFund, ("ts", "asset")),
     MarketTable("deleveraging_signals", DeleveragingSignal, ("ts",)),
     MarketTable("gaps", StreamGap, ("ts", "end_ts", "table", "reason")),
+    MarketTable("unreadable_frames", UnreadableFrame, ("ts", "stream", "reason", "excerpt")),
 )
 _BY_NAME = {table.name: table for table in TABLES}
 _BY_ROW = {table.row: table for table in TABLES}

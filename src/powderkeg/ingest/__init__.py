@@ -1,0 +1,1 @@
+"""Asking venues and filling the lake: backfill of the past, recording of what is live."""

@@ -1,0 +1,186 @@
+"""What to ask for, given what is missing: a pure function, shown and tested before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from powderkeg.errors import InputError
+from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.model.instrument import Instrument
+from powderkeg.model.times import duration_text
+from powderkeg.model.window import Window
+from powderkeg.venues.asking import HistorySource
+from powderkeg.venues.venue import Venue
+
+Missing = Callable[[DatasetKey, Window], Sequence[Window]]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTask:
+    """One request to make.
+
+    Attributes
+    ----------
+    key
+        Where its rows go.
+    instrument, window, interval
+        What it asks for.
+    sources
+        Whom to ask, the next if the one before has nothing for this window.
+    """
+
+    key: DatasetKey
+    instrument: Instrument
+    window: Window
+    interval: int
+    sources: tuple[HistorySource, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotToBeHad:
+    """A window that nobody answers, and why."""
+
+    key: DatasetKey
+    window: Window
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPlan:
+    """Requests to make, oldest first within each dataset, and what cannot be asked for."""
+
+    tasks: tuple[FetchTask, ...]
+    not_to_be_had: tuple[NotToBeHad, ...]
+
+
+def backfill_plan(
+    venue: Venue,
+    instruments: Iterable[Instrument],
+    tables: Sequence[str],
+    window: Window,
+    *,
+    interval: int,
+    now: int,
+    missing: Missing,
+) -> BackfillPlan:
+    """Return the requests that complete these tables in [start, end).
+
+    For each series the sources are taken in the venue's order, each for what it keeps by `now` and those
+    before it do not; every request asks for no more than one answer holds.
+
+    Parameters
+    ----------
+    venue, instruments, tables
+        Whose history, of which tables; tables without history are not this function's business.
+    window
+        From when to when. Bars and other intervals are asked for whole, none that is not over yet.
+    interval
+        Length of bars and other intervals in ms, where the venue offers it; otherwise the nearest shorter
+        one that it does, or its shortest.
+    now
+        UTC milliseconds.
+    missing
+        Dataset and window -> the parts of it that the lake lacks.
+
+    Raises
+    ------
+    InputError
+        The venue has no history of a table; the message says why, or what it has.
+    """
+    tasks: list[FetchTask] = []
+    lacking: list[NotToBeHad] = []
+    for instrument in instruments:
+        for table in tables:
+            for sources in series_of(venue, table):
+                step = offered_interval(sources, interval)
+                key = DatasetKey(table, venue.name, instrument.symbol, sources[0].variant(step))
+                fit = tuple(source for source in sources if instrument.contract in source.contracts)
+                if not fit:
+                    reason = (
+                        f"{venue.title} publishes it for {' and '.join(sources[0].contracts)} contracts only"
+                    )
+                    lacking.append(NotToBeHad(key, window, reason))
+                    continue
+                whole = _whole_intervals(window, step, fit, now)
+                parts = missing(key, whole) if whole else ()
+                for part in parts:
+                    for piece in _pieces(fit, part, step, now):
+                        if isinstance(piece, str):
+                            lacking.append(NotToBeHad(key, part, piece))
+                        else:
+                            tasks.append(FetchTask(key, instrument, piece[0], step, piece[1]))
+    return BackfillPlan(tuple(tasks), tuple(lacking))
+
+
+def series_of(venue: Venue, table: str) -> list[tuple[HistorySource, ...]]:
+    """Return the history sources of a table, those of one series together, in the venue's order.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    series: dict[str, list[HistorySource]] = {}
+    for source in venue.history:
+        if source.table == table:
+            series.setdefault(source.population, []).append(source)
+    if not series:
+        have = ", ".join(dict.fromkeys(source.table for source in venue.history))
+        why = venue.unavailable.get(table, f"it has {have}")
+        raise InputError(f"table: {venue.title} offers no history of {table}: {why}")
+    return [tuple(sources) for sources in series.values()]
+
+
+def offered_interval(sources: Iterable[HistorySource], interval: int) -> int:
+    """Return `interval` if offered, else the longest shorter one, else the shortest; 0 for events."""
+    offered = sorted({one for source in sources for one in source.intervals})
+    shorter = [one for one in offered if one <= interval]
+    return shorter[-1] if shorter else offered[0]
+
+
+def _whole_intervals(window: Window, step: int, sources: Sequence[HistorySource], now: int) -> Window | None:
+    start, end = window.start, min(window.end, now)
+    if step:
+        start, end = start // step * step, end // step * step
+    if all(source.aligned for source in sources):
+        span = sources[0].span(step)
+        start, end = start // span * span, -(-end // span) * span
+    return Window(start, end) if start < end else None
+
+
+def _pieces(
+    sources: Sequence[HistorySource], part: Window, step: int, now: int
+) -> Iterator[tuple[Window, tuple[HistorySource, ...]] | str]:
+    """Yield windows of one request each with those who may answer, and why a rest has no answer."""
+    left = [part]
+    fit = [source for source in sources if step in source.intervals]
+    for number, source in enumerate(fit):
+        rest: list[Window] = []
+        for hole in left:
+            earliest = hole.start if source.depth is None else max(hole.start, now - source.depth)
+            if step:
+                earliest = -(-earliest // step) * step
+            latest = min(hole.end, now - source.lag)
+            span = source.span(step)
+            if source.aligned:
+                earliest, latest = -(-earliest // span) * span, latest // span * span
+            if earliest >= latest:
+                rest.append(hole)
+                continue
+            start = earliest
+            while start < latest:
+                end = min((start // span + 1) * span if source.aligned else start + span, latest)
+                others = tuple(later for later in fit[number + 1 :] if end - start <= later.span(step))
+                yield Window(start, end), (source, *others)
+                start = end
+            rest += [
+                Window(*pair) for pair in ((hole.start, earliest), (latest, hole.end)) if pair[0] < pair[1]
+            ]
+        left = rest
+    for hole in left:
+        if all(hole.start >= now - source.lag for source in fit):
+            continue  # not complete yet: a later backfill finds it missing still
+        depths = [source.depth for source in fit if source.depth is not None]
+        kept = f"the venue keeps {duration_text(max(depths))} of it" if depths else "no source answers for it"
+        yield f"{kept}; {hole} cannot be had"

@@ -1,0 +1,77 @@
+"""Which instruments a venue lists, asked at most once a day and kept in the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from powderkeg.errors import InputError
+from powderkeg.ingest.snapshots import snapshot_records
+from powderkeg.ingest.venue_client import VenueClient
+from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.lake.market_lake import Lake
+from powderkeg.model.instrument import Contract, Instrument
+from powderkeg.model.market_rows import InstrumentRow
+from powderkeg.model.times import DAY
+from powderkeg.model.window import Window
+
+_MOST_LISTED = 12
+
+
+def instrument_of_row(venue: str, symbol: str, row: InstrumentRow) -> Instrument:
+    """Return the instrument that a row describes."""
+    contract = cast("Contract", row.contract)
+    return Instrument(venue, symbol, row.base, row.quote, contract, row.contract_size)
+
+
+async def listed_instruments(
+    client: VenueClient, lake: Lake, names: Sequence[str], now: int
+) -> Mapping[str, Instrument]:
+    """Return the instruments of these names, by symbol, in the order of the names.
+
+    A name is a symbol as the venue spells it, or a coin, which means its main perpetual there. Descriptions
+    in the lake that are younger than a day are taken; otherwise the venue is asked, and the descriptions
+    are kept.
+
+    Raises
+    ------
+    InputError
+        The venue lists no such instrument; the message names some that are near.
+    VenueError
+        The venue was asked and did not answer.
+    """
+    venue = client.venue
+    found: dict[str, Instrument] = {}
+    for name in names:
+        for symbol in (name, venue.symbol(name.upper())):
+            row = _kept(lake, venue.name, symbol, now)
+            if row is not None:
+                found[symbol] = instrument_of_row(venue.name, symbol, row)
+                break
+        else:
+            break
+    else:
+        return found
+    records = await snapshot_records(client, venue.snapshot("instruments"), {}, now)
+    listed = {record.symbol: record.row for record in records}
+    found = {}
+    for name in names:
+        spellings = (name, venue.symbol(name.upper()), name.upper())
+        symbol = next((spelling for spelling in spellings if spelling in listed), "")
+        if not symbol:
+            raise InputError(f"symbol: {venue.title} lists no perpetual {name!r}{_near(name, list(listed))}")
+        row = cast("InstrumentRow", listed[symbol])
+        found[symbol] = instrument_of_row(venue.name, symbol, row)
+        lake.append(DatasetKey("instruments", venue.name, symbol), [row], received_ts=now, source="rest")
+    return found
+
+
+def _kept(lake: Lake, venue: str, symbol: str, now: int) -> InstrumentRow | None:
+    key = DatasetKey("instruments", venue, symbol)
+    rows = lake.read(key, Window(now - DAY, now + 1), columns=InstrumentRow._fields)
+    return InstrumentRow(*rows.row(-1)) if len(rows) else None
+
+
+def _near(name: str, listed: list[str]) -> str:
+    near = [symbol for symbol in listed if name.upper()[:3] in symbol.upper()][:_MOST_LISTED]
+    return f"; it lists {', '.join(near)}" if near else f"; it lists {len(listed)} others"

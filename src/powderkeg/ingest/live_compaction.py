@@ -1,0 +1,96 @@
+"""From finished segments to tables: each record exactly once, whatever instant this is killed at."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from powderkeg.errors import LakeError
+from powderkeg.ingest.segment_rows import segment_rows
+from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.lake.market_lake import Lake
+from powderkeg.lake.segments import live_segments, read_segment
+from powderkeg.venues.registry import venue
+
+_MOST_PARTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CompactedSegment:
+    """What became of a segment: rows by table, records read, and bytes that a crash left unreadable."""
+
+    path: Path
+    rows: dict[str, int]
+    records: int
+    unreadable_bytes: int
+
+
+def compact_segment(root: str | os.PathLike[str], path: Path) -> CompactedSegment:
+    """Move a finished segment into the lake's tables and its archive, and return what it held.
+
+    Every dataset takes the segment's rows under the segment's name, once; then the frames are archived and
+    the segment is gone. Killed in between, the same call again does what is left.
+
+    Raises
+    ------
+    LakeError
+        The segment is still being written or cannot be read, or the lake cannot be written.
+    """
+    lake = Lake(root)
+    _refuse_unfinished(path)
+    segment = read_segment(path)
+    rows: dict[str, int] = {}
+    keys: list[DatasetKey] = []
+    if segment.header is not None:
+        found = segment_rows(venue(segment.header.venue), segment.header, segment)
+        for key, dataset in found.items():
+            lake.append(
+                key,
+                dataset.rows,
+                received_ts=dataset.received,
+                source="live",
+                covered=dataset.covered,
+                batch=path.name,
+            )
+            rows[key.table] = rows.get(key.table, 0) + len(dataset.rows)
+        keys = list(found)
+    archived = lake.archive_segment(path)
+    for key in keys:
+        lake.forget_batches(key, {path.name})
+        _merge_if_many(lake, key)
+    return CompactedSegment(path, rows, archived.records, archived.end.unreadable_bytes)
+
+
+def finished_segments(root: str | os.PathLike[str], venue_name: str) -> list[Path]:
+    """Return the segments of a venue that nobody writes any more, oldest first; a crash leaves such."""
+    return [path for path in live_segments(Path(root), venue_name) if not _is_being_written(path)]
+
+
+def _merge_if_many(lake: Lake, key: DatasetKey) -> None:
+    for summary in lake.datasets(key.table, key.venue, key.symbol):
+        if summary.key == key and summary.parts > _MOST_PARTS:
+            lake.compact(key)
+
+
+def _refuse_unfinished(path: Path) -> None:
+    if _is_being_written(path):
+        raise LakeError(f"{path} is still being written; it is compacted once its recorder has finished it")
+
+
+def _is_being_written(path: Path) -> bool:
+    """Return whether a writer holds the segment: a dead one holds nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise LakeError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

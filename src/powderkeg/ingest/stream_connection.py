@@ -1,0 +1,297 @@
+"""One WebSocket connection that is kept alive, watched and written down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from powderkeg.errors import PayloadError
+from powderkeg.ingest.connection_plan import Channel, ConnectionPlan
+from powderkeg.ingest.frame_buffer import Frame
+from powderkeg.ingest.order_books import OrderBooks
+from powderkeg.ingest.recorder_counts import ConnectionCounts
+from powderkeg.ingest.segment_notes import (
+    BOOKS,
+    OTHER,
+    BookSnapshot,
+    Listening,
+    Lost,
+    Missed,
+    note_bytes,
+)
+from powderkeg.ingest.segment_sink import SegmentSink
+from powderkeg.ingest.sequence_watch import SequenceWatch
+from powderkeg.model.market_rows import Liquidation, Trade, table_of
+from powderkeg.venues.asking import Instruments, Record
+from powderkeg.venues.listening import Control, Reading
+from powderkeg.venues.venue import Venue
+
+_LARGEST_FRAME = 2**24
+_MILLISECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Watchfulness:
+    """When a connection is taken for dead, in seconds.
+
+    Attributes
+    ----------
+    opening, acknowledging
+        Until it stands, and until all its channels are confirmed.
+    quiet
+        Without a frame of any kind, where the venue answers pings of its own.
+    silence
+        Factor on what each channel's feed allows.
+    protocol_ping
+        Between WebSocket pings; unanswered for as long again, the line is dead.
+    look
+        Between two looks at all this.
+    first_wait, longest_wait
+        Before connecting again, doubling; back to the first after `healthy` of listening.
+    """
+
+    opening: float = 10.0
+    acknowledging: float = 10.0
+    quiet: float = 60.0
+    silence: float = 1.0
+    protocol_ping: float = 20.0
+    look: float = 1.0
+    first_wait: float = 0.5
+    longest_wait: float = 60.0
+    healthy: float = 60.0
+
+
+class StreamConnection:
+    """Keeps one planned connection up and hands all it receives to a sink, with notes of what it missed.
+
+    Parameters
+    ----------
+    venue, plan, url
+        Which channels, and the base url that they live at.
+    instruments
+        Units of everything that may arrive.
+    sink
+        Where frames and notes go.
+    counts
+        Rises as things happen.
+    watchfulness
+        See there.
+    books_every
+        ms between two snapshots of one order book.
+    heard
+        Called with the records of each frame, at once.
+    clock
+        UTC ns.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        plan: ConnectionPlan,
+        url: str,
+        instruments: Instruments,
+        sink: SegmentSink,
+        counts: ConnectionCounts,
+        *,
+        watchfulness: Watchfulness,
+        books_every: int,
+        heard: Callable[[Sequence[Record]], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._venue = venue
+        self._channels: dict[str, Channel] = {channel.name: channel for channel in plan.channels}
+        self._url = venue.stream.url(url, list(self._channels))
+        self._instruments = instruments
+        self._sink = sink
+        self._counts = counts
+        self._watchfulness = watchfulness
+        self._sequences = SequenceWatch()
+        self._books = OrderBooks(books_every)
+        self._heard = heard
+        self._clock = clock
+        self._numbers = {name: sink.number(name, OTHER) for name in (*self._channels, OTHER, BOOKS)}
+        self._missing_since: dict[str, tuple[int, str]] = {}
+        self._listening: set[str] = set()
+        self._last_on: dict[str, int] = {}
+        self._alive = 0
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Listen until cancelled; whatever breaks is noted and connected again."""
+        wait = self._watchfulness.first_wait
+        while True:
+            began = time.monotonic()
+            self._counts.state = "connecting"
+            self._trouble = ""
+            try:
+                await self._listen()
+            except (OSError, TimeoutError, WebSocketException) as error:
+                self._trouble = self._trouble or str(error) or type(error).__name__
+            self._lose()
+            if time.monotonic() - began >= self._watchfulness.healthy:
+                wait = self._watchfulness.first_wait
+            self._counts.state = "waiting"
+            self._counts.reconnects += 1
+            # Not all at once when a venue comes back.
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait = min(2 * wait, self._watchfulness.longest_wait)
+
+    async def _listen(self) -> None:
+        patience = self._watchfulness
+        async with connect(
+            self._url,
+            open_timeout=patience.opening,
+            close_timeout=1,
+            ping_interval=patience.protocol_ping,
+            ping_timeout=patience.protocol_ping,
+            max_size=_LARGEST_FRAME,
+            compression=None,
+        ) as socket:
+            self._alive = self._now()
+            for message in self._venue.stream.subscribe(list(self._channels)):
+                await socket.send(message, text=True)
+            if not self._venue.stream.acknowledges:
+                self._listen_to(set(self._channels), self._now())
+            watching = asyncio.create_task(self._watch(socket))
+            try:
+                while True:
+                    reply = self._take(await socket.recv(decode=False))
+                    if reply is not None:
+                        await socket.send(reply, text=True)
+                    if self._trouble:
+                        socket.transport.abort()
+                    if self._sink.buffer.full:
+                        await self._sink.buffer.room()
+            finally:
+                watching.cancel()
+
+    def _take(self, frame: bytes) -> bytes | None:
+        """Keep one frame, see what it says, and return what it wants answered."""
+        now_ns = self._clock()
+        now = now_ns // _MILLISECOND
+        counts = self._counts
+        counts.frames += 1
+        counts.bytes += len(frame)
+        counts.last_frame = self._alive = now
+        name = self._venue.stream.channel_of(frame)
+        channel = self._channels.get(name)
+        number = self._numbers[name] if channel else self._numbers[OTHER]
+        kept = Frame(number, now_ns, frame)
+        if not self._sink.buffer.offer(kept, droppable=channel is not None and channel.feed.droppable):
+            counts.dropped += 1
+        try:
+            reading = self._venue.stream.read(frame, self._instruments)
+        except PayloadError as error:
+            counts.unreadable += 1
+            counts.trouble = str(error)
+            reading = Reading()
+        if reading.control is not None:
+            return self._control(reading.control, now)
+        if channel is not None:
+            self._follow(channel, reading, now)
+        if reading.records:
+            self._tell(reading.records, now)
+        return None
+
+    def _follow(self, channel: Channel, reading: Reading, now: int) -> None:
+        """Watch a channel's numbers and keep its books."""
+        if channel.name not in self._listening:
+            self._listen_to({channel.name}, now)
+        for step in reading.steps:
+            missing = self._sequences.broken(step)
+            if missing:
+                self._counts.gaps += 1
+                self._counts.trouble = missing
+                since = self._last_on.get(channel.name, now)
+                self._sink.note(Missed(since, now, channel.name, missing), self._clock())
+                if reading.books:
+                    # A book that missed a change is wrong until it is begun anew.
+                    self._trouble = missing
+        self._counts.late = self._sequences.late
+        self._last_on[channel.name] = now
+        for change in reading.books:
+            levels = self._books.applied(change, now)
+            if levels:
+                snapshot = note_bytes(BookSnapshot(change.symbol, levels))
+                self._sink.buffer.offer(Frame(self._numbers[BOOKS], self._clock(), snapshot))
+                self._counts.rows["depth_levels"] += len(levels)
+
+    def _tell(self, records: Sequence[Record], now: int) -> None:
+        for record in records:
+            row = record.row
+            self._counts.rows[table_of(row).name] += 1
+            if isinstance(row, Trade | Liquidation):
+                self._counts.lag = now - row.ts
+        self._heard(records)
+
+    def _control(self, control: Control, now: int) -> bytes | None:
+        if control.kind == "subscribed":
+            self._listen_to((set(control.channels) & set(self._channels)) or set(self._channels), now)
+        elif control.kind == "refused":
+            for name in control.channels or self._channels:
+                self._counts.refused[name] = control.detail
+            self._counts.trouble = f"refused: {control.detail}"
+        return control.reply
+
+    def _listen_to(self, names: set[str], now: int) -> None:
+        new = sorted(names - self._listening - set(self._counts.refused))
+        if not new:
+            return
+        self._listening.update(new)
+        self._counts.state = "listening"
+        after = {name: self._missing_since.pop(name) for name in new if name in self._missing_since}
+        self._counts.gaps += len(after)
+        self._sink.note(Listening(now, new, after), self._clock())
+
+    def _lose(self) -> None:
+        """Note what is not listened to any more, and since when nothing is known of it."""
+        now = self._now()
+        self._counts.trouble = self._trouble
+        lost = dict.fromkeys(sorted(self._listening), min(self._alive, now))
+        if lost:
+            self._sink.note(Lost(now, lost, self._trouble), self._clock())
+        for name, since in lost.items():
+            self._missing_since.setdefault(name, (since, self._trouble))
+        self._listening.clear()
+        self._last_on.clear()
+        self._sequences.forget()
+        self._books.forget()
+
+    async def _watch(self, socket: ClientConnection) -> None:
+        """Break the connection when it is dead or a channel is; send the venue's own pings."""
+        began = pinged = self._now()
+        while not self._trouble:
+            await asyncio.sleep(self._watchfulness.look)
+            now = self._now()
+            ping = self._venue.stream.ping
+            if ping is not None and now - pinged >= self._venue.stream.ping_interval:
+                pinged = now
+                await socket.send(ping, text=True)
+            self._trouble = self._dead(now, began)
+        socket.transport.abort()
+
+    def _dead(self, now: int, began: int) -> str:
+        """Return why the connection has to be made anew, nothing if it has not."""
+        waiting = set(self._channels) - self._listening - set(self._counts.refused)
+        if waiting and now - began >= self._watchfulness.acknowledging * 1000:
+            return f"no confirmation of {', '.join(sorted(waiting)[:3])}"
+        # Without pings of its own a venue may say nothing for long; WebSocket pings watch the line then.
+        if self._venue.stream.ping and now - self._alive >= self._watchfulness.quiet * 1000:
+            return f"nothing came for {(now - self._alive) / 1000:.0f} s"
+        for name in self._listening:
+            silence = self._channels[name].feed.silence
+            quiet = now - max(self._last_on.get(name, began), began)
+            if silence is not None and quiet >= silence * self._watchfulness.silence:
+                # Nothing is known of it since its own last frame, however lively the others are.
+                self._alive = now - quiet
+                return f"{name} was silent for {quiet / 1000:.0f} s"
+        return ""
+
+    def _now(self) -> int:
+        return self._clock() // _MILLISECOND

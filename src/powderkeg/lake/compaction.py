@@ -1,0 +1,78 @@
+"""Merging what many appends wrote: one part for each month, whatever instant a crash comes at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from powderkeg.lake.checked_rows import part_schema
+from powderkeg.lake.dataset import Dataset
+from powderkeg.lake.durable_files import remove_file
+from powderkeg.lake.one_row_per_key import OneRowPerKey
+from powderkeg.lake.part_files import write_part
+from powderkeg.lake.reading import merged_rows, missing_part
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction did.
+
+    Attributes
+    ----------
+    months
+        How many were merged.
+    parts_before, parts_after
+        Files of the dataset.
+    duplicates, conflicts
+        Rows that gave way to one of the same key: with the same values, and with others.
+    """
+
+    months: int
+    parts_before: int
+    parts_after: int
+    duplicates: int
+    conflicts: int
+
+
+def compact_dataset(dataset: Dataset) -> Compacted:
+    """Merge the parts of every month that has several, and return what was done.
+
+    One month is in memory at a time, and other writers wait for one month only. Files that were merged are
+    removed once the manifest that does without them is durable.
+
+    Raises
+    ------
+    LakeError
+        A part is missing or damaged, or the lake cannot be written; then it holds what it held.
+    """
+    before = dataset.manifest()
+    if not before.parts and not dataset.directory.is_dir():
+        return Compacted(0, 0, 0, 0, 0)
+    months = duplicates = conflicts = 0
+    for month in sorted({part.month for part in before.parts}):
+        merged = _merge_month(dataset, month)
+        if merged is not None:
+            months += 1
+            duplicates += merged.duplicates
+            conflicts += merged.conflicts
+    with dataset.writing() as manifest:
+        dataset.remove_leftovers(manifest)
+    return Compacted(months, len(before.parts), len(manifest.parts), duplicates, conflicts)
+
+
+def _merge_month(dataset: Dataset, month: str) -> OneRowPerKey | None:
+    table = dataset.key.market_table
+    with dataset.writing() as manifest:
+        parts = [part for part in manifest.parts if part.month == month]
+        if len(parts) < 2:
+            return None
+        rows = merged_rows(dataset, parts, None, list(part_schema(table)))
+        if not isinstance(rows, OneRowPerKey):
+            raise missing_part(dataset, rows)
+        written = write_part(dataset.directory, rows.frame, table, manifest.next_generation)
+        others = tuple(part for part in manifest.parts if part.month != month)
+        dataset.save(
+            manifest.with_parts((*others, written), duplicates=rows.duplicates, conflicts=rows.conflicts)
+        )
+        for part in parts:
+            remove_file(dataset.directory / part.path)
+        return rows

@@ -1,0 +1,157 @@
+"""Whatever is appended, merged, covered and uncovered in whatever order: a dictionary would say the same."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lake.made_rows import RECEIVED, START
+from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.lake.market_lake import Lake
+from powderkeg.model.market_rows import LongShortRatio
+from powderkeg.model.window import Window
+
+KEY = DatasetKey("long_short_ratios", "okx", "BTC-USDT-SWAP", "accounts")
+HOUR = 3_600_000
+SPAN = 3  # hours, of which two lie before the end of a month; few, so that rows meet
+
+row_strategy = st.builds(
+    lambda hour, population, share: LongShortRatio(START + hour * HOUR, HOUR, population, share, 1.0 - share),
+    st.integers(0, SPAN - 1),
+    st.sampled_from(["accounts", "top_accounts"]),
+    st.sampled_from([0.25, 0.5]),
+)
+window_strategy = st.builds(
+    lambda start, length: Window(START + start, START + start + length), st.integers(0, 20), st.integers(1, 8)
+)
+append_strategy = st.tuples(
+    st.just("append"),
+    st.lists(st.tuples(row_strategy, st.integers(0, 3)), max_size=6),
+    st.lists(window_strategy, max_size=2),
+    st.sampled_from([None, None, "a", "b"]),
+)
+step_strategy = st.one_of(
+    append_strategy,
+    append_strategy,
+    append_strategy,
+    st.tuples(st.just("compact")),
+    st.tuples(st.just("cover"), window_strategy),
+    st.tuples(st.just("uncover"), window_strategy),
+    st.tuples(st.just("forget"), st.sampled_from(["a", "b"])),
+)
+steps_strategy = st.lists(step_strategy, min_size=4, max_size=10)
+
+
+@dataclass
+class Told:
+    """What a dictionary knows: every row ever told by its key, every covered millisecond, every batch."""
+
+    rows: dict[tuple[Any, ...], list[tuple[int, int, LongShortRatio]]] = field(default_factory=dict)
+    covered: set[int] = field(default_factory=set)
+    batches: set[str] = field(default_factory=set)
+    count: int = 0
+
+    def tell(self, row: LongShortRatio, received: int) -> None:
+        self.count += 1
+        key = (row.ts, row.population, row.interval_ms)
+        self.rows.setdefault(key, []).append((received, self.count, row))
+
+    def standing(self) -> list[tuple[Any, ...]]:
+        """Return each row that stands, and since when it was told without another between."""
+        found: list[tuple[Any, ...]] = []
+        for key in sorted(self.rows, key=lambda key: (key[0], key[1])):
+            told = sorted(self.rows[key], key=lambda entry: entry[:2])
+            since = told[-1][0]
+            for received, _, row in reversed(told):
+                if row != told[-1][2]:
+                    break
+                since = received
+            found.append((*told[-1][2], since))
+        return found
+
+
+def carried_out(lake: Lake, steps: list[tuple[Any, ...]], *, in_order: bool) -> Told:
+    """Do the steps to a lake and to a dictionary, and return the dictionary."""
+    told, now = Told(), RECEIVED
+    for step in steps:
+        if step[0] == "append":
+            _, rows, windows, batch = step
+            times: list[int] = []
+            for _, delay in rows:
+                now = now + delay if in_order else RECEIVED + delay
+                times.append(now)
+            applied = lake.append(
+                KEY, [row for row, _ in rows], received_ts=times, source="s", covered=windows, batch=batch
+            ).applied
+            assert applied == (batch not in told.batches)
+            if applied:
+                for (row, _), received in zip(rows, times, strict=True):
+                    told.tell(row, received)
+                told.covered |= {time for window in windows for time in range(*window)}
+                told.batches |= {batch} - {None}
+        elif step[0] == "compact":
+            lake.compact(KEY)
+        elif step[0] == "cover":
+            lake.add_coverage(KEY, step[1])
+            told.covered |= set(range(*step[1]))
+        elif step[0] == "uncover":
+            lake.remove_coverage(KEY, step[1])
+            told.covered -= set(range(*step[1]))
+        else:
+            lake.forget_batches(KEY, [step[1]])
+            told.batches.discard(step[1])
+    return told
+
+
+def check(steps: list[tuple[Any, ...]], window: Window, *, in_order: bool) -> None:
+    """Hold a lake against a dictionary, before and after a last merge."""
+    with tempfile.TemporaryDirectory() as root:
+        lake = Lake(root, create=True)
+        told = carried_out(lake, steps, in_order=in_order)
+        for _ in range(2):
+            frame = lake.read(KEY).drop("source")
+            if not in_order:
+                frame = frame.drop("received_ts")
+            expected = [row if in_order else row[:-1] for row in told.standing()]
+            assert frame.rows() == expected
+            inside = lake.read(KEY, window).drop(set(lake.read(KEY).columns) - set(frame.columns))
+            assert inside.rows() == [row for row in expected if window.start <= row[0] < window.end]
+            assert {time for stretch in lake.covered(KEY) for time in range(*stretch)} == told.covered
+            assert set(lake.applied_batches(KEY)) == told.batches
+            assert lake.verify(KEY) == []
+            lake.compact(KEY)
+        assert all(part.parts <= 2 for part in lake.datasets())
+
+
+read_windows = st.builds(
+    lambda start, hours: Window(START + start * HOUR, START + (start + hours) * HOUR),
+    st.integers(-1, SPAN),
+    st.integers(1, SPAN),
+)
+effort = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+)
+
+
+@effort
+@given(steps_strategy, read_windows)
+def test_rows_received_in_order_are_what_a_dictionary_keeps(
+    steps: list[tuple[Any, ...]], window: Window
+) -> None:
+    check(steps, window, in_order=True)
+
+
+@effort
+@given(steps_strategy, read_windows)
+def test_values_of_rows_received_in_any_order_are_what_a_dictionary_keeps(
+    steps: list[tuple[Any, ...]], window: Window
+) -> None:
+    check(steps, window, in_order=False)
