@@ -11,6 +11,7 @@
     ├── LakeError             the lake cannot be read or written
     └── VenueError            a venue refused, or did not answer
         ├── PayloadError          a venue's answer is not what it should be
+        │   └── WindowOverflowError   more was asked for than one answer holds
         └── RefusedError          a venue said no, and asking again will not help
 
 A message names the argument, file or field, the value found and what was expected,
@@ -54,6 +55,10 @@ class VenueError(PowderkegError):
 
 class PayloadError(VenueError, ValueError):
     """A venue's payload is not what it should be; the message names field, value and expectation."""
+
+
+class WindowOverflowError(PayloadError):
+    """A window holds more rows than one answer of the venue: it is to be asked for in parts."""
 
 
 class RefusedError(VenueError):

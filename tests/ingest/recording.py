@@ -23,11 +23,11 @@ QUICK = RecorderSettings(
     books_every=1,
     compact=False,
     watchfulness=Watchfulness(
-        opening=2,
-        acknowledging=0.5,
+        opening=10,
+        acknowledging=10,
         quiet=30,
         silence=1.0,
-        protocol_ping=0.3,
+        protocol_ping=10,
         look=0.05,
         first_wait=0.02,
         longest_wait=0.1,
@@ -89,7 +89,7 @@ class Recording:
         return self.status
 
     def rows(self, table: str) -> int:
-        return sum(counts.rows[table] for counts in self.status.connections)
+        return sum(counts.rows_of(table) for counts in self.status.connections)
 
     def _run(self) -> None:
         async def run() -> None:

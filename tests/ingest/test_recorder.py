@@ -127,7 +127,12 @@ def test_a_dead_connection_is_made_anew_and_what_follows_is_kept(
 ) -> None:
     fake.faults.add_stream(Fault(kind))  # type: ignore[arg-type]
     # The fake pushes nothing while it is waited for: half a second of silence is long here.
-    settings = patient(silence=0.5 / 600) if kind == "silent" else QUICK
+    settings = {
+        "silent": patient(silence=0.5 / 600),
+        "black_hole": patient(protocol_ping=0.3),
+        "unacknowledged": patient(acknowledging=0.5),
+        "refused": QUICK,
+    }[kind]
     with Recording(VENUE, fake, lake, {"BTCUSDT": BTC}, ("trades",), settings) as recording:
         if kind in {"black_hole", "silent"}:
             assert fake.stream.wait_for(channels("trades"))

@@ -47,36 +47,50 @@ steps_strategy = st.lists(step_strategy, min_size=4, max_size=10)
 
 
 @dataclass
-class Told:
-    """What a dictionary knows: every row ever told by its key, every covered millisecond, every batch."""
+class Standing:
+    """A row, since when it was told without another between, and when it was told last."""
 
-    rows: dict[tuple[Any, ...], list[tuple[int, int, LongShortRatio]]] = field(default_factory=dict)
+    row: LongShortRatio
+    since: int
+    last: int
+
+
+def merged(earlier: Standing, later: Standing) -> Standing:
+    """Return what stands of two tellings of one key, the later written after the earlier."""
+    if later.last < earlier.last:
+        earlier, later = later, earlier
+    if earlier.row == later.row:
+        return Standing(later.row, min(earlier.since, later.since), later.last)
+    return later
+
+
+@dataclass
+class Told:
+    """What a dictionary keeps: the row of every key, every covered millisecond, every batch."""
+
+    rows: dict[tuple[Any, ...], Standing] = field(default_factory=dict)
     covered: set[int] = field(default_factory=set)
     batches: set[str] = field(default_factory=set)
-    count: int = 0
 
-    def tell(self, row: LongShortRatio, received: int) -> None:
-        self.count += 1
-        key = (row.ts, row.population, row.interval_ms)
-        self.rows.setdefault(key, []).append((received, self.count, row))
+    def tell(self, rows: list[tuple[LongShortRatio, int]]) -> None:
+        """Take the rows of one append, with when they were received: those of one key are merged first."""
+        new: dict[tuple[Any, ...], Standing] = {}
+        for row, received in sorted(rows, key=lambda told: told[1]):  # stable: of one time, the later stands
+            key = (row.ts, row.population, row.interval_ms)
+            telling = Standing(row, received, received)
+            new[key] = merged(new[key], telling) if key in new else telling
+        for key, telling in new.items():
+            self.rows[key] = merged(self.rows[key], telling) if key in self.rows else telling
 
     def standing(self) -> list[tuple[Any, ...]]:
-        """Return each row that stands, and since when it was told without another between."""
-        found: list[tuple[Any, ...]] = []
-        for key in sorted(self.rows, key=lambda key: (key[0], key[1])):
-            told = sorted(self.rows[key], key=lambda entry: entry[:2])
-            since = told[-1][0]
-            for received, _, row in reversed(told):
-                if row != told[-1][2]:
-                    break
-                since = received
-            found.append((*told[-1][2], since))
-        return found
+        """Return the rows that stand, sorted, and since when."""
+        return [(*self.rows[key].row, self.rows[key].since) for key in sorted(self.rows)]
 
 
 def carried_out(lake: Lake, steps: list[tuple[Any, ...]], *, in_order: bool) -> Told:
     """Do the steps to a lake and to a dictionary, and return the dictionary."""
-    told, now = Told(), RECEIVED
+    told = Told()
+    now = RECEIVED
     for step in steps:
         if step[0] == "append":
             _, rows, windows, batch = step
@@ -89,8 +103,7 @@ def carried_out(lake: Lake, steps: list[tuple[Any, ...]], *, in_order: bool) -> 
             ).applied
             assert applied == (batch not in told.batches)
             if applied:
-                for (row, _), received in zip(rows, times, strict=True):
-                    told.tell(row, received)
+                told.tell([(row, received) for (row, _), received in zip(rows, times, strict=True)])
                 told.covered |= {time for window in windows for time in range(*window)}
                 told.batches |= {batch} - {None}
         elif step[0] == "compact":

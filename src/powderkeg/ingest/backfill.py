@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from powderkeg.errors import InputError, PayloadError, RefusedError, VenueError
+from powderkeg.errors import InputError, PayloadError, RefusedError, VenueError, WindowOverflowError
 from powderkeg.ingest.backfill_plan import BackfillPlan, FetchTask, NotToBeHad, backfill_plan
 from powderkeg.ingest.listed_instruments import listed_instruments
 from powderkeg.ingest.snapshots import snapshot_records
@@ -192,7 +192,7 @@ class _Run:
             for number, source in enumerate(task.sources):
                 request = source.request(task.instrument, task.window, task.interval)
                 try:
-                    await self._fetch(task, number)
+                    await self._fetch_in_parts(task, number)
                     break
                 except RefusedError as error:
                     if number + 1 == len(task.sources):
@@ -201,6 +201,18 @@ class _Run:
         except VenueError as error:
             self.report.failures.append(str(error))
         self._tell(task.key)
+
+    async def _fetch_in_parts(self, task: FetchTask, number: int) -> None:
+        """Ask one source, for halves of the window where it holds more than one answer."""
+        try:
+            await self._fetch(task, number)
+        except WindowOverflowError:
+            start, end = task.window
+            middle = (start + end) // 2
+            if middle == start:
+                raise
+            for half in (Window(start, middle), Window(middle, end)):
+                await self._fetch_in_parts(replace(task, window=half), number)
 
     async def _fetch(self, task: FetchTask, number: int) -> None:
         """Ask one source and keep its rows; the window is complete once the last of them is durable."""

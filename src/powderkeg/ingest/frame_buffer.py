@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
 
 _SHARE_FOR_DROPPABLE = 0.5
 
-
-class Frame(NamedTuple):
-    """One frame on its way into a segment: number of its stream, time of receipt in ns, its bytes."""
-
-    stream: int
-    received_ns: int
-    payload: bytes
+Frame = tuple[int, int, bytes]
+"""One frame on its way into a segment: number of its stream, time of receipt in ns, its bytes."""
 
 
 class FrameBuffer:
@@ -30,27 +24,32 @@ class FrameBuffer:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._frames: list[Frame] = []
         self._bytes = 0
         self._in_flight = 0
         self._changed = asyncio.Event()
         self.largest = 0
 
-    def offer(self, frame: Frame, *, droppable: bool = False) -> bool:
+    def offer(self, stream: int, received_ns: int, payload: bytes, droppable: bool = False) -> bool:
         """Take a frame and return True, or, if it is droppable and there is little room, return False."""
         used = self._bytes + self._in_flight
-        if droppable and used >= _SHARE_FOR_DROPPABLE * self._limit:
+        if droppable and used >= _SHARE_FOR_DROPPABLE * self.limit:
             return False
-        self._frames.append(frame)
-        self._bytes += len(frame.payload)
+        self._frames.append((stream, received_ns, payload))
+        self._bytes += len(payload)
         self.largest = max(self.largest, used)
         return True
 
     @property
+    def waiting(self) -> int:
+        """Bytes that nobody has begun to write."""
+        return self._bytes
+
+    @property
     def full(self) -> bool:
         """Whether the limit is reached."""
-        return self._bytes + self._in_flight >= self._limit
+        return self._bytes + self._in_flight >= self.limit
 
     async def room(self) -> None:
         """Wait until the limit is no longer reached."""

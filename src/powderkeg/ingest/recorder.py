@@ -51,7 +51,7 @@ class RecorderSettings:
         Whether finished segments are moved into tables while recording; otherwise the next run does it.
     """
 
-    flush: float = 0.2
+    flush: float = 0.1
     memory: int = 64 * _MEBIBYTE
     segment_bytes: int = 64 * _MEBIBYTE
     segment_seconds: float = 300.0

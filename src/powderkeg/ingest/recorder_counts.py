@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from powderkeg.model.market_rows import table_of
+
 
 @dataclass(slots=True)
 class ConnectionCounts:
@@ -21,7 +23,7 @@ class ConnectionCounts:
     acknowledged
         Frames that are safe on disk.
     rows
-        Rows read from them, by table.
+        Rows read from them, by class of row; `rows_of` has them by table.
     unreadable, dropped, late
         Frames that could not be read (and are kept), that were dropped under pressure, and messages that
         came a second time or after a later one.
@@ -43,7 +45,7 @@ class ConnectionCounts:
     frames: int = 0
     bytes: int = 0
     acknowledged: int = 0
-    rows: Counter[str] = field(default_factory=Counter)
+    rows: Counter[type] = field(default_factory=Counter)
     unreadable: int = 0
     dropped: int = 0
     late: int = 0
@@ -53,3 +55,7 @@ class ConnectionCounts:
     last_frame: int = 0
     lag: int | None = None
     trouble: str = ""
+
+    def rows_of(self, table: str) -> int:
+        """Return the rows of a table read so far."""
+        return self.rows[table_of(table).row]

@@ -63,7 +63,7 @@ class SegmentSink:
 
     def note(self, note: Note, now_ns: int) -> None:
         """Put a note between the frames."""
-        self.buffer.offer(Frame(self._numbers[NOTES], now_ns, note_bytes(note)))
+        self.buffer.offer(self._numbers[NOTES], now_ns, note_bytes(note))
 
     async def flush(self) -> int:
         """Make everything received so far safe, and return how many frames and notes are by now.
@@ -87,12 +87,13 @@ class SegmentSink:
             await asyncio.to_thread(self._finish)
 
     def _write(self, frames: Sequence[Frame]) -> None:
-        for frame in frames:
-            writer = self._writer or self._begin(frame.received_ns)
-            writer.append(frame.stream, frame.received_ns, frame.payload)
-            self._last = frame.received_ns
-            if frame.stream == self._numbers[NOTES]:
-                self._follow(note_of(frame.payload))
+        notes = self._numbers[NOTES]
+        for stream, received_ns, payload in frames:
+            writer = self._writer or self._begin(received_ns)
+            writer.append(stream, received_ns, payload)
+            self._last = received_ns
+            if stream == notes:
+                self._follow(note_of(payload))
         if self._writer is None:
             return
         self._writer.sync()

@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from powderkeg.errors import PayloadError, VenueError
-from powderkeg.ingest.frame_buffer import Frame
 from powderkeg.ingest.recorder_counts import ConnectionCounts
 from powderkeg.ingest.segment_notes import Listening, Lost
 from powderkeg.ingest.segment_rows import POLL
 from powderkeg.ingest.segment_sink import SegmentSink
 from powderkeg.ingest.venue_client import VenueClient
 from powderkeg.model.instrument import Instrument
-from powderkeg.model.market_rows import table_of
 from powderkeg.venues.asking import Record, Request, SnapshotSource
 from powderkeg.venues.venue import Venue
 
@@ -104,7 +102,7 @@ class StatePolls:
             counts.frames += 1
             counts.bytes += len(payload)
             counts.last_frame = now
-            self._sink.buffer.offer(Frame(number, now_ns, payload))
+            self._sink.buffer.offer(number, now_ns, payload)
             await self._sink.buffer.room()
             try:
                 records = source.read(payload, self._instruments, now)
@@ -113,5 +111,5 @@ class StatePolls:
                 counts.unreadable += 1
                 raise
             for record in records:
-                counts.rows[table_of(record.row).name] += 1
+                counts.rows[type(record.row)] += 1
             self._heard(records)

@@ -11,28 +11,23 @@ from dataclasses import dataclass
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from powderkeg.errors import PayloadError
 from powderkeg.ingest.connection_plan import Channel, ConnectionPlan
-from powderkeg.ingest.frame_buffer import Frame
-from powderkeg.ingest.order_books import OrderBooks
 from powderkeg.ingest.recorder_counts import ConnectionCounts
 from powderkeg.ingest.segment_notes import (
-    BOOKS,
     OTHER,
-    BookSnapshot,
     Listening,
     Lost,
-    Missed,
-    note_bytes,
 )
 from powderkeg.ingest.segment_sink import SegmentSink
-from powderkeg.ingest.sequence_watch import SequenceWatch
-from powderkeg.model.market_rows import Liquidation, Trade, table_of
+from powderkeg.ingest.stream_reader import StreamReader
 from powderkeg.venues.asking import Instruments, Record
-from powderkeg.venues.listening import Control, Reading
+from powderkeg.venues.listening import Control
 from powderkeg.venues.venue import Venue
 
 _LARGEST_FRAME = 2**24
+_FLOOD = 2**18  # bytes that wait to be written
+_AT_ONCE = 256  # frames read before others have their turn
+_PAUSE = 0.02  # seconds
 _MILLISECOND = 1_000_000
 
 
@@ -107,15 +102,28 @@ class StreamConnection:
         self._venue = venue
         self._channels: dict[str, Channel] = {channel.name: channel for channel in plan.channels}
         self._url = venue.stream.url(url, list(self._channels))
-        self._instruments = instruments
         self._sink = sink
         self._counts = counts
         self._watchfulness = watchfulness
-        self._sequences = SequenceWatch()
-        self._books = OrderBooks(books_every)
-        self._heard = heard
         self._clock = clock
-        self._numbers = {name: sink.number(name, OTHER) for name in (*self._channels, OTHER, BOOKS)}
+        self._reader = StreamReader(
+            venue,
+            list(self._channels.values()),
+            instruments,
+            sink,
+            counts,
+            books_every=books_every,
+            heard=heard,
+            clock=clock,
+        )
+        # What every frame needs is looked up once.
+        self._channel_of = venue.stream.channel_of
+        self._offer = sink.buffer.offer
+        self._other = sink.number(OTHER, OTHER)
+        self._known = {
+            channel.name: (place, sink.number(channel.name, OTHER), channel.feed.droppable)
+            for place, channel in enumerate(self._channels.values())
+        }
         self._missing_since: dict[str, tuple[int, str]] = {}
         self._listening: set[str] = set()
         self._last_on: dict[str, int] = {}
@@ -124,6 +132,12 @@ class StreamConnection:
 
     async def run(self) -> None:
         """Listen until cancelled; whatever breaks is noted and connected again."""
+        try:
+            await self._run()
+        finally:
+            self._reader.restart()
+
+    async def _run(self) -> None:
         wait = self._watchfulness.first_wait
         while True:
             began = time.monotonic()
@@ -158,77 +172,51 @@ class StreamConnection:
                 await socket.send(message, text=True)
             if not self._venue.stream.acknowledges:
                 self._listen_to(set(self._channels), self._now())
-            watching = asyncio.create_task(self._watch(socket))
+            helpers = [asyncio.create_task(work(socket)) for work in (self._watch, self._read_behind)]
             try:
                 while True:
                     reply = self._take(await socket.recv(decode=False))
                     if reply is not None:
                         await socket.send(reply, text=True)
-                    if self._trouble:
-                        socket.transport.abort()
                     if self._sink.buffer.full:
                         await self._sink.buffer.room()
             finally:
-                watching.cancel()
+                for helper in helpers:
+                    helper.cancel()
 
     def _take(self, frame: bytes) -> bytes | None:
-        """Keep one frame, see what it says, and return what it wants answered."""
+        """Keep one frame, and return what to answer; frames of channels are read when there is time."""
         now_ns = self._clock()
         now = now_ns // _MILLISECOND
         counts = self._counts
         counts.frames += 1
         counts.bytes += len(frame)
         counts.last_frame = self._alive = now
-        name = self._venue.stream.channel_of(frame)
-        channel = self._channels.get(name)
-        number = self._numbers[name] if channel else self._numbers[OTHER]
-        kept = Frame(number, now_ns, frame)
-        if not self._sink.buffer.offer(kept, droppable=channel is not None and channel.feed.droppable):
+        name = self._channel_of(frame)
+        known = self._known.get(name)
+        if known is None:
+            self._offer(self._other, now_ns, frame)
+            control = self._reader.reading(frame).control
+            return None if control is None else self._control(control, now)
+        place, number, droppable = known
+        if not self._offer(number, now_ns, frame, droppable):
             counts.dropped += 1
-        try:
-            reading = self._venue.stream.read(frame, self._instruments)
-        except PayloadError as error:
-            counts.unreadable += 1
-            counts.trouble = str(error)
-            reading = Reading()
-        if reading.control is not None:
-            return self._control(reading.control, now)
-        if channel is not None:
-            self._follow(channel, reading, now)
-        if reading.records:
-            self._tell(reading.records, now)
+        if name not in self._listening:
+            self._listen_to({name}, now)
+        self._last_on[name] = now
+        self._reader.add(place, now, frame)
         return None
 
-    def _follow(self, channel: Channel, reading: Reading, now: int) -> None:
-        """Watch a channel's numbers and keep its books."""
-        if channel.name not in self._listening:
-            self._listen_to({channel.name}, now)
-        for step in reading.steps:
-            missing = self._sequences.broken(step)
-            if missing:
-                self._counts.gaps += 1
-                self._counts.trouble = missing
-                since = self._last_on.get(channel.name, now)
-                self._sink.note(Missed(since, now, channel.name, missing), self._clock())
-                if reading.books:
-                    # A book that missed a change is wrong until it is begun anew.
-                    self._trouble = missing
-        self._counts.late = self._sequences.late
-        self._last_on[channel.name] = now
-        for change in reading.books:
-            levels = self._books.applied(change, now)
-            if levels:
-                snapshot = note_bytes(BookSnapshot(change.symbol, levels))
-                self._sink.buffer.offer(Frame(self._numbers[BOOKS], self._clock(), snapshot))
-                self._counts.rows["depth_levels"] += len(levels)
-
-    def _tell(self, records: Sequence[Record], now: int) -> None:
-        for record in records:
-            row = record.row
-            self._counts.rows[table_of(row).name] += 1
-            if isinstance(row, Trade | Liquidation):
-                self._counts.lag = now - row.ts
-        self._heard(records)
+    async def _read_behind(self, socket: ClientConnection) -> None:
+        """Read frames that are received, a few at a time; in a flood writing goes first, as memory allows."""
+        while not self._trouble:
+            flood = self._sink.buffer.waiting > _FLOOD and self._reader.bytes < self._sink.buffer.limit
+            if not len(self._reader) or flood:
+                await asyncio.sleep(_PAUSE)
+                continue
+            self._trouble = self._reader.read_some(_AT_ONCE)
+            await asyncio.sleep(0)
+        socket.transport.abort()
 
     def _control(self, control: Control, now: int) -> bytes | None:
         if control.kind == "subscribed":
@@ -251,6 +239,7 @@ class StreamConnection:
 
     def _lose(self) -> None:
         """Note what is not listened to any more, and since when nothing is known of it."""
+        self._reader.restart()
         now = self._now()
         self._counts.trouble = self._trouble
         lost = dict.fromkeys(sorted(self._listening), min(self._alive, now))
@@ -260,8 +249,6 @@ class StreamConnection:
             self._missing_since.setdefault(name, (since, self._trouble))
         self._listening.clear()
         self._last_on.clear()
-        self._sequences.forget()
-        self._books.forget()
 
     async def _watch(self, socket: ClientConnection) -> None:
         """Break the connection when it is dead or a channel is; send the venue's own pings."""

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import httpx2
 import stamina
 
-from powderkeg.errors import PayloadError, RefusedError, VenueError
+from powderkeg.errors import PayloadError, RefusedError, VenueError, WindowOverflowError
 from powderkeg.ingest.rate_limit import TokenBucket
 from powderkeg.venues.asking import RateLimit, Request
 from powderkeg.venues.venue import Venue
@@ -110,6 +110,8 @@ class VenueClient:
         ------
         RefusedError
             The venue said no.
+        WindowOverflowError
+            One answer does not hold what was asked for.
         VenueError
             It did not answer usably in `patience.attempts` tries; the message has the last reason.
         """
@@ -127,6 +129,8 @@ class VenueClient:
                     self.counts.retries += attempt.num > 1
                     try:
                         return read(await self._verified(request))
+                    except WindowOverflowError:
+                        raise
                     except PayloadError as error:
                         raise _TryAgainError(f"{self._name(request)}: {error}") from error
         except _TryAgainError as error:

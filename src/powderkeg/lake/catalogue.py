@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.parse import unquote
 from powderkeg.errors import InputError, LakeError
 from powderkeg.lake.dataset import Dataset
 from powderkeg.lake.dataset_key import DatasetKey, path_part
-from powderkeg.lake.durable_files import lake_error
+from powderkeg.lake.durable_files import names_in
 from powderkeg.lake.manifest import MANIFEST
 from powderkeg.model.market_rows import table_of
 from powderkeg.model.window import Window
@@ -94,7 +93,7 @@ def found_datasets(
     for name, value in steps:
         places = [place for parent in places for place in _below(parent, name, value)]
     for place in places:
-        if (place / MANIFEST).is_file():
+        if MANIFEST in names_in(place):
             names = [unquote(step.partition("=")[2]) for step in place.parts[-len(steps) :]]
             try:
                 key = DatasetKey(*names)
@@ -106,10 +105,4 @@ def found_datasets(
 def _below(parent: Path, name: str, value: str | None) -> list[Path]:
     if value is not None:
         return [parent / path_part(name, value)]
-    try:
-        entries = os.listdir(parent)  # noqa: PTH208 -- names are all it takes
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise lake_error(parent, "cannot be listed", error) from error
-    return sorted(parent / entry for entry in entries if entry.startswith(f"{name}="))
+    return [parent / entry for entry in names_in(parent) if entry.startswith(f"{name}=")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from powderkeg.errors import LakeError
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.durable_files import (
     TEMPORARY,
-    lake_error,
     locked,
     make_directory,
+    names_in,
     remove_file,
     write_durably,
 )
@@ -98,12 +97,10 @@ class Dataset:
             A directory cannot be listed.
         """
         listed = {part.path for part in manifest.parts}
-        beside = self._entries(self.directory)
+        beside = names_in(self.directory)
         if months is None:
             months = {name for name in beside if name.startswith(_MONTH)}
-        inside = [
-            f"{month}/{name}" for month in sorted(months) for name in self._entries(self.directory / month)
-        ]
+        inside = [f"{month}/{name}" for month in sorted(months) for name in names_in(self.directory / month)]
         return [
             self.directory / name
             for name in (*beside, *inside)
@@ -114,11 +111,3 @@ class Dataset:
         """Remove what `leftovers` finds; only within `writing`, where no other writer's file is half done."""
         for path in self.leftovers(manifest, months):
             remove_file(path)
-
-    def _entries(self, directory: Path) -> list[str]:
-        try:
-            return sorted(os.listdir(directory))  # noqa: PTH208 -- names are all it takes
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise lake_error(directory, "cannot be listed", error) from error

@@ -97,15 +97,31 @@ def make_directory(path: Path) -> None:
     """
     absent: list[Path] = []
     place = path
-    while not place.is_dir() and place != place.parent:
-        absent.append(place)
-        place = place.parent
     try:
+        while not place.is_dir() and place != place.parent:
+            absent.append(place)
+            place = place.parent
         for directory in reversed(absent):
             directory.mkdir(exist_ok=True)
             _sync_directory(directory.parent)
     except OSError as error:
         raise lake_error(path, "cannot be made", error) from error
+
+
+def names_in(directory: Path) -> list[str]:
+    """Return the names in a directory, sorted; none where there is no such directory.
+
+    Raises
+    ------
+    LakeError
+        It cannot be listed; a pattern would have found nothing and said nothing.
+    """
+    try:
+        return sorted(os.listdir(directory))  # noqa: PTH208 -- names are all it takes
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise lake_error(directory, "cannot be listed", error) from error
 
 
 def remove_file(path: Path) -> None:

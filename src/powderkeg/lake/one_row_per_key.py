@@ -2,9 +2,11 @@
 
 The row that was heard last stands: greatest `confirmed_ts`, then the later write, then the later position.
 Rows with its values that were heard right before it, with no other between, are the same news told again:
-their earliest `received_ts` stays, with its source, because that is when the row was learned. So the values
-that stand do not depend on which rows were merged first. Neither does `received_ts`, as long as rows are
-written in the order in which they were received; where they were not, it is when one of the tellings came.
+their earliest `received_ts` stays, with its source, because that is when the row was learned.
+
+So the values that stand do not depend on which rows were merged first. Neither does `received_ts`, as long
+as each append, which is merged in itself before it is written, holds what was received since the one before;
+where appends come late, it is when one of the tellings came.
 """
 
 from __future__ import annotations

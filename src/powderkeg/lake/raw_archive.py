@@ -15,6 +15,7 @@ from powderkeg.lake.dataset_key import path_part
 from powderkeg.lake.durable_files import (
     lake_error,
     make_directory,
+    names_in,
     remove_file,
     sync_directory,
     write_durably,
@@ -113,12 +114,12 @@ def read_raw(root: Path, venue: str, window: Window) -> pl.DataFrame:
     Raises
     ------
     LakeError
-        A file cannot be read.
+        A file cannot be read, or a directory cannot be listed.
     """
     frames: list[pl.DataFrame] = []
     for day in range(window.start // DAY, -(-window.end // DAY)):
         directory = _day_directory(root, venue, day)
-        for path in sorted(directory.glob("*.parquet")):
+        for path in (directory / name for name in names_in(directory) if name.endswith(".parquet")):
             try:
                 with path.open("rb") as file:
                     rows = pl.scan_parquet(file).filter(

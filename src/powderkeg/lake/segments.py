@@ -22,7 +22,7 @@ from urllib.parse import quote
 from zlib import crc32
 
 from powderkeg.errors import InputError, LakeError
-from powderkeg.lake.durable_files import lake_error, sync, sync_directory, write_all
+from powderkeg.lake.durable_files import lake_error, names_in, sync, sync_directory, write_all
 from powderkeg.lake.segment_format import (
     HEAD,
     LONGEST_HEADER,
@@ -69,8 +69,15 @@ def live_directory(root: Path, venue: str) -> Path:
 
 
 def live_segments(root: Path, venue: str) -> list[Path]:
-    """Return the segments of a venue that are not archived yet, oldest first; one may be being written."""
-    return sorted(live_directory(root, venue).glob(f"*{SUFFIX}"))
+    """Return the segments of a venue that are not archived yet, oldest first; some may be being written.
+
+    Raises
+    ------
+    LakeError
+        The directory cannot be listed.
+    """
+    directory = live_directory(root, venue)
+    return [directory / name for name in names_in(directory) if name.endswith(SUFFIX)]
 
 
 class SegmentWriter:
@@ -152,20 +159,20 @@ class SegmentWriter:
         LakeError
             The file cannot be written; the record was not taken.
         """
-        if len(self._buffer) >= _BUFFER:
+        buffer = self._buffer
+        if len(buffer) >= _BUFFER or self._descriptor < 0:
             self._write_out()
-        elif self._descriptor < 0:
-            raise LakeError(f"{self._path} is closed")
         try:
-            stamp = STAMP.pack(received_ns, stream)
-            start = START.pack(len(payload), crc32(payload, crc32(stamp)))
+            checksum = crc32(payload, crc32(STAMP.pack(received_ns, stream)))
+            head = HEAD.pack(len(payload), checksum, received_ns, stream)
         except struct.error as error:
             raise InputError(
                 f"stream {stream!r}, received_ns {received_ns!r}, payload of {len(payload)} bytes: {error}"
             ) from error
         if stream >= self._limit:
             raise InputError(f"stream is {stream}; the segment has {self._limit} streams, counted from 0")
-        self._buffer += start + stamp + payload
+        buffer += head
+        buffer += payload
         self._records += 1
 
     def sync(self) -> int:

@@ -100,7 +100,8 @@ def candle(
     PayloadError
         One is not a positive number, or the bar is not low <= open, close <= high.
     """
-    if 0 < low <= min(open_, close) and max(open_, close) <= high < math.inf:
+    # Chained, so that NaN anywhere is refused.
+    if 0 < low <= open_ <= high < math.inf and low <= close <= high:
         return open_, high, low, close
     found = f"open {open_!r}, high {high!r}, low {low!r}, close {close!r}"
     raise PayloadError(f"{field}: {found}; expected 0 < low <= open and close <= high")

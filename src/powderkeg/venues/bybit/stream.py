@@ -266,7 +266,7 @@ _TOPIC = re.compile(rb'"topic"\s*:\s*"([^"]*)"')
 
 def channel_of(frame: bytes) -> str:
     """Return the topic of a frame, or nothing."""
-    match = _TOPIC.search(frame, 0, 200)
+    match = _TOPIC.search(frame)
     return match[1].decode("ascii", "replace") if match else ""
 
 
