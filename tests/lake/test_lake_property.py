@@ -28,22 +28,30 @@ row_strategy = st.builds(
 window_strategy = st.builds(
     lambda start, length: Window(START + start, START + start + length), st.integers(0, 20), st.integers(1, 8)
 )
-append_strategy = st.tuples(
-    st.just("append"),
-    st.lists(st.tuples(row_strategy, st.integers(0, 3)), max_size=6),
-    st.lists(window_strategy, max_size=2),
-    st.sampled_from([None, None, "a", "b"]),
+KINDS = ["append"] * 5 + ["compact"] * 2 + ["cover", "uncover", "forget"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing done to a lake; a kind uses the fields that it needs."""
+
+    kind: str
+    rows: list[tuple[LongShortRatio, int]]
+    windows: list[Window]
+    batch: str | None
+
+
+steps_strategy = st.lists(
+    st.builds(
+        Step,
+        kind=st.sampled_from(KINDS),
+        rows=st.lists(st.tuples(row_strategy, st.integers(0, 3)), min_size=1, max_size=6),
+        windows=st.lists(window_strategy, min_size=1, max_size=2),
+        batch=st.sampled_from([None, None, None, "a", "b"]),
+    ),
+    min_size=4,
+    max_size=10,
 )
-step_strategy = st.one_of(
-    append_strategy,
-    append_strategy,
-    append_strategy,
-    st.tuples(st.just("compact")),
-    st.tuples(st.just("cover"), window_strategy),
-    st.tuples(st.just("uncover"), window_strategy),
-    st.tuples(st.just("forget"), st.sampled_from(["a", "b"])),
-)
-steps_strategy = st.lists(step_strategy, min_size=4, max_size=10)
 
 
 @dataclass
@@ -70,7 +78,7 @@ class Told:
 
     rows: dict[tuple[Any, ...], Standing] = field(default_factory=dict)
     covered: set[int] = field(default_factory=set)
-    batches: set[str] = field(default_factory=set)
+    batches: set[str | None] = field(default_factory=set)
 
     def tell(self, rows: list[tuple[LongShortRatio, int]]) -> None:
         """Take the rows of one append, with when they were received: those of one key are merged first."""
@@ -87,40 +95,46 @@ class Told:
         return [(*self.rows[key].row, self.rows[key].since) for key in sorted(self.rows)]
 
 
-def carried_out(lake: Lake, steps: list[tuple[Any, ...]], *, in_order: bool) -> Told:
+def carried_out(lake: Lake, steps: list[Step], *, in_order: bool) -> Told:
     """Do the steps to a lake and to a dictionary, and return the dictionary."""
     told = Told()
     now = RECEIVED
     for step in steps:
-        if step[0] == "append":
-            _, rows, windows, batch = step
-            times: list[int] = []
-            for _, delay in rows:
+        times = {time for window in step.windows for time in range(*window)}
+        if step.kind == "append":
+            rows: list[tuple[LongShortRatio, int]] = []
+            for row, delay in step.rows:
                 now = now + delay if in_order else RECEIVED + delay
-                times.append(now)
+                rows.append((row, now))
             applied = lake.append(
-                KEY, [row for row, _ in rows], received_ts=times, source="s", covered=windows, batch=batch
+                KEY,
+                [row for row, _ in rows],
+                received_ts=[received for _, received in rows],
+                source="s",
+                covered=step.windows,
+                batch=step.batch,
             ).applied
-            assert applied == (batch not in told.batches)
+            assert applied == (step.batch not in told.batches)
             if applied:
-                told.tell([(row, received) for (row, _), received in zip(rows, times, strict=True)])
-                told.covered |= {time for window in windows for time in range(*window)}
-                told.batches |= {batch} - {None}
-        elif step[0] == "compact":
+                told.tell(rows)
+                told.covered |= times
+                told.batches |= {step.batch} - {None}
+        elif step.kind == "compact":
             lake.compact(KEY)
-        elif step[0] == "cover":
-            lake.add_coverage(KEY, step[1])
-            told.covered |= set(range(*step[1]))
-        elif step[0] == "uncover":
-            lake.remove_coverage(KEY, step[1])
-            told.covered -= set(range(*step[1]))
+        elif step.kind == "cover":
+            lake.add_coverage(KEY, *step.windows)
+            told.covered |= times
+        elif step.kind == "uncover":
+            for window in step.windows:
+                lake.remove_coverage(KEY, window)
+            told.covered -= times
         else:
-            lake.forget_batches(KEY, [step[1]])
-            told.batches.discard(step[1])
+            lake.forget_batches(KEY, [step.batch or "a"])
+            told.batches.discard(step.batch or "a")
     return told
 
 
-def check(steps: list[tuple[Any, ...]], window: Window, *, in_order: bool) -> None:
+def check(steps: list[Step], window: Window, *, in_order: bool) -> None:
     """Hold a lake against a dictionary, before and after a last merge."""
     with tempfile.TemporaryDirectory() as root:
         lake = Lake(root, create=True)
@@ -156,15 +170,13 @@ effort = settings(
 
 @effort
 @given(steps_strategy, read_windows)
-def test_rows_received_in_order_are_what_a_dictionary_keeps(
-    steps: list[tuple[Any, ...]], window: Window
-) -> None:
+def test_rows_received_in_order_are_what_a_dictionary_keeps(steps: list[Step], window: Window) -> None:
     check(steps, window, in_order=True)
 
 
 @effort
 @given(steps_strategy, read_windows)
 def test_values_of_rows_received_in_any_order_are_what_a_dictionary_keeps(
-    steps: list[tuple[Any, ...]], window: Window
+    steps: list[Step], window: Window
 ) -> None:
     check(steps, window, in_order=False)

@@ -384,10 +384,10 @@ def test_maintenance_is_half_of_the_initial_rate_and_the_amount_keeps_it_continu
 
 
 def test_a_margin_table_below_50_is_its_leverage_and_is_not_listed() -> None:
-    ((*_, rate, amount, leverage),) = tiers_of([], marginTableId=20, maxLeverage=20)
-    assert (rate, amount, leverage) == (0.025, 0.0, 20.0)
-    ((*_, rate, _amount, leverage),) = tiers_of([], maxLeverage=3)  # before 2025 no table was named
-    assert (rate, leverage) == (0.5 / 3, 3.0)
+    (tier,) = tiers_of([], marginTableId=20, maxLeverage=20)
+    assert tier[4:7] == (0.025, 0.0, 20.0)
+    (tier,) = tiers_of([], maxLeverage=3)  # before 2025 no table was named
+    assert (tier.maintenance_margin_rate, tier.maximum_leverage) == (0.5 / 3, 3.0)
     with pytest.raises(PayloadError, match="marginTableId of BTC is 77; expected a listed one or below 50"):
         tiers_of([], marginTableId=77)
 

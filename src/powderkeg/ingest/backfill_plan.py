@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from powderkeg.errors import InputError
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.times import duration_text
 from powderkeg.model.window import Window
+from powderkeg.model.window import missing as missing_parts
 from powderkeg.venues.asking import HistorySource
 from powderkeg.venues.venue import Venue
 
@@ -144,9 +145,19 @@ def _whole_intervals(window: Window, step: int, sources: Sequence[HistorySource]
     if step:
         start, end = start // step * step, end // step * step
     if all(source.aligned for source in sources):
-        span = sources[0].span(step)
-        start, end = start // span * span, -(-end // span) * span
+        start, end = _span_start(sources[0], step, start), _span_end(sources[0], step, end)
     return Window(start, end) if start < end else None
+
+
+def _span_start(source: HistorySource, step: int, time: int) -> int:
+    """Return the start of the aligned span that holds `time`."""
+    span = source.span(step)
+    return (time - source.offset) // span * span + source.offset
+
+
+def _span_end(source: HistorySource, step: int, time: int) -> int:
+    """Return the end of the aligned span that `time` ends in."""
+    return -_span_start(replace(source, offset=-source.offset), step, -time)
 
 
 def _pieces(
@@ -158,29 +169,40 @@ def _pieces(
     for number, source in enumerate(fit):
         rest: list[Window] = []
         for hole in left:
-            earliest = hole.start if source.depth is None else max(hole.start, now - source.depth)
-            if step:
-                earliest = -(-earliest // step) * step
-            latest = min(hole.end, now - source.lag)
-            span = source.span(step)
-            if source.aligned:
-                earliest, latest = -(-earliest // span) * span, latest // span * span
-            if earliest >= latest:
+            answered = _answered(source, hole, step, now)
+            if answered is None:
                 rest.append(hole)
                 continue
-            start = earliest
-            while start < latest:
-                end = min((start // span + 1) * span if source.aligned else start + span, latest)
+            start = answered.start
+            while start < answered.end:
+                end = min(start + source.span(step), answered.end)
                 others = tuple(later for later in fit[number + 1 :] if end - start <= later.span(step))
                 yield Window(start, end), (source, *others)
                 start = end
-            rest += [
-                Window(*pair) for pair in ((hole.start, earliest), (latest, hole.end)) if pair[0] < pair[1]
-            ]
+            rest += missing_parts(hole, [answered])
         left = rest
     for hole in left:
-        if all(hole.start >= now - source.lag for source in fit):
+        if all(hole.start >= _latest(source, step, now) for source in fit):
             continue  # not complete yet: a later backfill finds it missing still
         depths = [source.depth for source in fit if source.depth is not None]
         kept = f"the venue keeps {duration_text(max(depths))} of it" if depths else "no source answers for it"
         yield f"{kept}; {hole} cannot be had"
+
+
+def _answered(source: HistorySource, hole: Window, step: int, now: int) -> Window | None:
+    """Return the part of a hole that a source can answer completely, None if there is none."""
+    start = hole.start if source.depth is None else max(hole.start, now - source.depth)
+    end = min(hole.end, _latest(source, step, now))
+    if step:
+        start = -(-start // step) * step
+    if source.aligned:
+        start, end = _span_end(source, step, start), _span_start(source, step, end)
+    return Window(start, end) if start < end else None
+
+
+def _latest(source: HistorySource, step: int, now: int) -> int:
+    """Return until when a source's answers are complete by `now`."""
+    latest = now - source.lag
+    if source.aligned:
+        return _span_start(source, step, latest)
+    return latest // step * step if step else latest

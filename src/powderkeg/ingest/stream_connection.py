@@ -202,6 +202,7 @@ class StreamConnection:
         if not self._offer(number, now_ns, frame, droppable):
             counts.dropped += 1
         if name not in self._listening:
+            self._counts.refused.pop(name, None)
             self._listen_to({name}, now)
         self._last_on[name] = now
         self._reader.add(place, now, frame)
@@ -222,7 +223,8 @@ class StreamConnection:
         if control.kind == "subscribed":
             self._listen_to((set(control.channels) & set(self._channels)) or set(self._channels), now)
         elif control.kind == "refused":
-            for name in control.channels or self._channels:
+            # Without a name nobody knows which: what stays unconfirmed is then found by the watch.
+            for name in control.channels:
                 self._counts.refused[name] = control.detail
             self._counts.trouble = f"refused: {control.detail}"
         return control.reply

@@ -46,10 +46,12 @@ class InstrumentRow(NamedTuple):
 
 
 class LeverageTierRow(NamedTuple):
-    """One tier as published at `ts`, counted from 1; fields as in `powderkeg.model.instrument.LeverageTier`.
+    """One tier as published at `ts`, counted from 1; see `powderkeg.model.instrument.LeverageTier`.
 
-    Notionals and amounts are in quote for a linear contract and in base for an inverse one.
-    `maintenance_amount` is None where the venue leaves it out; it follows from the floors and the rates.
+    Floors, caps and amounts are in `unit`: ``quote`` or ``base``. A venue that counts contracts has base for
+    a linear contract, and then the notional of a tier depends on the price. `maintenance_amount` is None
+    where the venue leaves it out: it follows from floors and rates. A rate is for the ``part`` of a position above
+    the floor or, as `applies_to` says, for the ``whole`` of it.
     """
 
     ts: int
@@ -59,6 +61,8 @@ class LeverageTierRow(NamedTuple):
     maintenance_margin_rate: float
     maintenance_amount: float | None
     maximum_leverage: float
+    unit: str = "quote"
+    applies_to: str = "part"
 
 
 class Bar(NamedTuple):
@@ -225,6 +229,7 @@ class DeleveragingSignal(NamedTuple):
     """How near a venue says it is to auto-deleveraging at `ts`; fields that it does not publish are None.
 
     Balances are of the insurance pool behind the instrument, in its settlement asset; ratios are fractions.
+    `state` is the venue's own word, such as ``warning`` or ``adl``.
     """
 
     ts: int
@@ -232,6 +237,7 @@ class DeleveragingSignal(NamedTuple):
     peak_balance: float | None
     pnl_ratio: float | None
     trigger_ratio: float | None
+    state: str | None = None
 
 
 class StreamGap(NamedTuple):

@@ -95,8 +95,8 @@ class HistorySource:
         How far back from now the venue answers, in ms; None back to the listing.
     lag
         How long after a window's end its answer is complete, in ms.
-    aligned
-        Windows must be whole spans: files by the day.
+    aligned, offset
+        Windows must be whole spans that start at `offset` ms plus a multiple of the span: files by the day.
     contracts
         Kinds of contract that this source can express in house units.
     checksummed
@@ -112,6 +112,7 @@ class HistorySource:
     depth: int | None = None
     lag: int = 0
     aligned: bool = False
+    offset: int = 0
     contracts: tuple[str, ...] = ("linear", "inverse")
     checksummed: bool = False
 

@@ -15,7 +15,7 @@ from powderkeg.errors import InputError
 from powderkeg.venues.asking import HistorySource, RateLimit, Refusal, SnapshotSource
 from powderkeg.venues.listening import Stream
 
-Completeness = Literal["every", "latest per slot", "unknown", "none"]
+Completeness = Literal["every", "one per slot", "unknown", "none"]
 
 
 class Regime(NamedTuple):
@@ -33,7 +33,7 @@ class Semantics:
     Attributes
     ----------
     liquidation_completeness, liquidation_slot
-        How much of what happened its live feed carries; with ``latest per slot`` at most one liquidation per
+        How much of what happened its live feed carries; with ``one per slot`` at most one liquidation per
         instrument in each slot of that many ms.
     liquidation_side, liquidation_price
         What the venue's own side field names (``order``, ``position``), and what its price is (``fill``,

@@ -133,9 +133,8 @@ def _liquidations(message: _Envelope, instruments: Instruments) -> Reading:
         price = positive(item.p, "p")
         quantity = base_quantity(instrument, positive(item.v, "v"), price)
         side = _side(_POSITION_SIDES, item.S)
-        row = Liquidation(
-            time_ms(item.T, "T"), side, price, "bankruptcy", quantity, price * quantity, None, "", 0
-        )
+        notional = positive(price * quantity, "v x p")
+        row = Liquidation(time_ms(item.T, "T"), side, price, "bankruptcy", quantity, notional, None, "", 0)
         rows.setdefault(item.s, []).append(row)
     return Reading([Record(symbol, row) for symbol, same in rows.items() for row in with_occurrences(same)])
 

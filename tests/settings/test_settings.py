@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from powderkeg.errors import InputError
+from powderkeg.settings.settings import read_settings
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("POWDERKEG_LAKE", "POWDERKEG_SETTINGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
+    settings = read_settings()
+    assert settings.lake_path == tmp_path / ".local/share/powderkeg/lake"
+    assert settings.symbols("binance") == ("BTC",)
+    assert settings.urls("binance") == {}
+
+
+def test_the_environment_goes_before_the_file_and_an_option_before_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("powderkeg.toml").write_text(
+        'lake = "in-file"\ncoins = ["BTC", "ETH"]\n[record]\nflush_seconds = 2\n'
+        '[venues.okx]\nsymbols = ["BTC-USDT-SWAP"]\nurls = { rest = "http://127.0.0.1:1" }\n'
+    )
+    settings = read_settings()
+    assert settings.lake == Path("in-file")
+    assert settings.record.flush_seconds == 2
+    assert settings.urls("okx") == {"rest": "http://127.0.0.1:1"}
+    assert settings.symbols("okx") == ("BTC-USDT-SWAP",)
+    assert settings.symbols("gate") == ("BTC", "ETH")
+    monkeypatch.setenv("POWDERKEG_LAKE", "in-environment")
+    monkeypatch.setenv("POWDERKEG_RECORD__FLUSH_SECONDS", "3")
+    assert read_settings().lake == Path("in-environment")
+    assert read_settings().record.flush_seconds == 3
+    assert read_settings(lake=Path("given")).lake == Path("given")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lakes = 1", r"settings: lakes is 1; Extra inputs are not permitted \(from powderkeg.toml"),
+        ("[record]\nflush_seconds = 0", r"settings: record.flush_seconds is 0; .*greater than 0"),
+        ("lake = ", r"settings: powderkeg.toml is no TOML"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(text: str, message: str) -> None:
+    Path("powderkeg.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_settings()
+
+
+def test_a_named_file_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWDERKEG_SETTINGS", "elsewhere.toml")
+    with pytest.raises(InputError, match="settings: elsewhere.toml is no file"):
+        read_settings()
