@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from powderkeg.cli.backfill_command import backfill
 from powderkeg.cli.calibrate_command import calibrate
 from powderkeg.cli.compare_command import compare
 from powderkeg.cli.demo_command import demo
@@ -15,6 +16,7 @@ from powderkeg.cli.heatmap_command import heatmap
 from powderkeg.cli.map_command import liquidation_map
 from powderkeg.cli.models_command import models
 from powderkeg.cli.price_command import price
+from powderkeg.cli.record_command import record
 from powderkeg.cli.score_command import score
 from powderkeg.cli.score_simulated_command import score_simulated
 from powderkeg.errors import PowderkegError
@@ -38,6 +40,8 @@ app.command("compare")(compare)
 app.command("score")(score)
 app.command("score-simulated")(score_simulated)
 app.command("models")(models)
+app.command("backfill")(backfill)
+app.command("record")(record)
 app.command("demo")(demo)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from powderkeg.errors import InputError
@@ -14,6 +14,7 @@ from powderkeg.model.instrument import Contract, Instrument
 from powderkeg.model.market_rows import InstrumentRow
 from powderkeg.model.times import DAY
 from powderkeg.model.window import Window
+from powderkeg.venues.venue import Venue
 
 _MOST_LISTED = 12
 
@@ -53,25 +54,33 @@ async def listed_instruments(
     else:
         return found
     records = await snapshot_records(client, venue.snapshot("instruments"), {}, now)
-    listed = {record.symbol: record.row for record in records}
+    rows = {record.symbol: record.row for record in records if isinstance(record.row, InstrumentRow)}
     found = {}
     for name in names:
-        spellings = (name, venue.symbol(name.upper()), name.upper())
-        symbol = next((spelling for spelling in spellings if spelling in listed), "")
-        if not symbol:
-            raise InputError(f"symbol: {venue.title} lists no perpetual {name!r}{_near(name, list(listed))}")
-        row = cast("InstrumentRow", listed[symbol])
-        found[symbol] = instrument_of_row(venue.name, symbol, row)
-        lake.append(DatasetKey("instruments", venue.name, symbol), [row], received_ts=now, source="rest")
+        symbol = listed_symbol(venue, name, rows)
+        found[symbol] = instrument_of_row(venue.name, symbol, rows[symbol])
+        key = DatasetKey("instruments", venue.name, symbol)
+        lake.append(key, [rows[symbol]], received_ts=now, source="rest")
     return found
+
+
+def listed_symbol(venue: Venue, name: str, listed: Collection[str]) -> str:
+    """Return the symbol that a name means: one of the venue's, or the main perpetual of a coin.
+
+    Raises
+    ------
+    InputError
+        It is not listed; the message names some that are near.
+    """
+    for spelling in (name, venue.symbol(name.upper()), name.upper()):
+        if spelling in listed:
+            return spelling
+    near = [symbol for symbol in listed if name.upper()[:3] in symbol.upper()][:_MOST_LISTED]
+    rest = f"it lists {', '.join(near)}" if near else f"it lists {len(listed)} others"
+    raise InputError(f"symbol: {venue.title} lists no perpetual {name!r}; {rest}")
 
 
 def _kept(lake: Lake, venue: str, symbol: str, now: int) -> InstrumentRow | None:
     key = DatasetKey("instruments", venue, symbol)
     rows = lake.read(key, Window(now - DAY, now + 1), columns=InstrumentRow._fields)
     return InstrumentRow(*rows.row(-1)) if len(rows) else None
-
-
-def _near(name: str, listed: list[str]) -> str:
-    near = [symbol for symbol in listed if name.upper()[:3] in symbol.upper()][:_MOST_LISTED]
-    return f"; it lists {', '.join(near)}" if near else f"; it lists {len(listed)} others"

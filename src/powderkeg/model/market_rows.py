@@ -50,8 +50,8 @@ class LeverageTierRow(NamedTuple):
 
     Floors, caps and amounts are in `unit`: ``quote`` or ``base``. A venue that counts contracts has base for
     a linear contract, and then the notional of a tier depends on the price. `maintenance_amount` is None
-    where the venue leaves it out: it follows from floors and rates. A rate is for the ``part`` of a position above
-    the floor or, as `applies_to` says, for the ``whole`` of it.
+    where the venue leaves it out: it follows from floors and rates. A rate is for the ``part`` of a
+    position above the floor or, as `applies_to` says, for the ``whole`` of it.
     """
 
     ts: int

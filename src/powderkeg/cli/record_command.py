@@ -1,0 +1,94 @@
+"""``powderkeg record``: live data of venues into the lake, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.cli import lake_options
+from powderkeg.cli.options import Json
+
+if TYPE_CHECKING:
+    from powderkeg.ingest.recorder import RecorderStatus
+
+_TABLES = (
+    "trades", "liquidations", "mark_prices", "open_interest", "bars", "depth_levels", "insurance_funds",
+    "deleveraging_signals",
+)  # fmt: skip
+_LOOK = 0.5
+
+
+def record(
+    venues: Annotated[
+        list[str] | None, typer.Argument(help="Venues, such as binance bybit; all of them otherwise.")
+    ] = None,
+    coins: Annotated[
+        str | None,
+        typer.Option("--coins", help="Coins or symbols, separated by commas; the settings' otherwise."),
+    ] = None,
+    tables: Annotated[
+        str | None, typer.Option("--tables", help="Tables, separated by commas. Default: all that is live.")
+    ] = None,
+    lasting: Annotated[
+        str | None, typer.Option("--for", help="Stop after this long, such as 10m. Default: on Ctrl-C.")
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--metrics-port", min=0, max=65535, help="Serve Prometheus metrics on this port."),
+    ] = None,
+    lake: lake_options.LakePath = None,
+    settings: lake_options.SettingsPath = None,
+    as_json: Json = False,
+) -> None:
+    """Record trades, liquidations, open interest, prices and order books as they come.
+
+    Every frame is safe on disk a tenth of a second after it came, and is moved into the lake's tables every
+    few minutes. Reconnects, silent feeds and lost messages are found and kept as gaps. With --json a line
+    of JSON tells the state every ten seconds. Example: powderkeg record binance bybit --coins BTC,ETH
+    """
+    from powderkeg.cli.record_view import ending, live_view, metrics_server, print_recorded
+    from powderkeg.ingest.recorder import RecorderSettings
+    from powderkeg.ingest.recording import RecordingRequest, record_venues
+    from powderkeg.model.times import duration
+    from powderkeg.venues.registry import venues as venues_of
+
+    chosen = lake_options.settings_of(settings, lake)
+    wanted = lake_options.names_of(tables, _TABLES)
+    requests = [
+        RecordingRequest(
+            one,
+            chosen.urls(one.name),
+            lake_options.names_of(coins, chosen.symbols(one.name)),
+            [name for name in wanted if name not in one.unavailable],
+        )
+        for one in (venues_of(venues) if venues else venues_of())
+    ]
+    seconds = None if lasting is None else duration(lasting, "--for") / 1000
+    how = RecorderSettings(
+        flush=chosen.record.flush_seconds,
+        memory=chosen.record.memory_mib * 2**20,
+        segment_bytes=chosen.record.segment_mib * 2**20,
+        segment_seconds=chosen.record.segment_seconds,
+        books_every=int(chosen.record.book_seconds * 1000),
+    )
+    statuses: dict[str, RecorderStatus] = {}
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        store = lake_options.lake_of(chosen, create=True)
+        with ending(stop, seconds), metrics_server(metrics_port, statuses):
+            recording = asyncio.create_task(
+                record_venues(requests, store, how, stop, statuses, clock=time.time_ns)
+            )
+            with live_view(statuses, as_json=as_json) as show:
+                while not recording.done():
+                    show()
+                    await asyncio.wait([recording], timeout=_LOOK)
+                show()
+            await recording
+
+    asyncio.run(run())
+    print_recorded(statuses, chosen.lake_path, as_json=as_json)
