@@ -94,24 +94,49 @@ def backfill_plan(
     for instrument in instruments:
         for table in tables:
             for sources in series_of(venue, table):
-                step = offered_interval(sources, interval)
-                key = DatasetKey(table, venue.name, instrument.symbol, sources[0].variant(step))
-                fit = tuple(source for source in sources if instrument.contract in source.contracts)
-                if not fit:
-                    reason = (
-                        f"{venue.title} publishes it for {' and '.join(sources[0].contracts)} contracts only"
-                    )
-                    lacking.append(NotToBeHad(key, window, reason))
-                    continue
-                whole = _whole_intervals(window, step, fit, now)
-                parts = missing(key, whole) if whole else ()
-                for part in parts:
-                    for piece in _pieces(fit, part, step, now):
-                        if isinstance(piece, str):
-                            lacking.append(NotToBeHad(key, part, piece))
-                        else:
-                            tasks.append(FetchTask(key, instrument, piece[0], step, piece[1]))
+                for found in _series_plan(
+                    venue, instrument, sources, window, interval=interval, now=now, missing=missing
+                ):
+                    (tasks if isinstance(found, FetchTask) else lacking).append(found)  # type: ignore[arg-type]
     return BackfillPlan(tuple(tasks), tuple(lacking))
+
+
+def _series_plan(
+    venue: Venue,
+    instrument: Instrument,
+    sources: tuple[HistorySource, ...],
+    window: Window,
+    *,
+    interval: int,
+    now: int,
+    missing: Missing,
+) -> Iterator[FetchTask | NotToBeHad]:
+    """Yield the requests for one series, at longer intervals where the wanted one is not kept."""
+    step = offered_interval(sources, interval)
+    key = DatasetKey(sources[0].table, venue.name, instrument.symbol, sources[0].variant(step))
+    fit = tuple(source for source in sources if instrument.contract in source.contracts)
+    if not fit:
+        kinds = " and ".join(sources[0].contracts)
+        yield NotToBeHad(key, window, f"{venue.title} publishes it for {kinds} contracts only")
+        return
+    longer = sorted({one for source in fit for one in source.intervals if one > step})
+    holes: list[tuple[Window, str]] = [(window, "")]
+    for one in (step, *longer):
+        at = DatasetKey(key.table, key.venue, key.symbol, fit[0].variant(one))
+        left: list[tuple[Window, str]] = []
+        for hole, _ in holes:
+            whole = _whole_intervals(hole, one, fit, now)
+            for part in missing(at, whole) if whole else ():
+                for piece in _pieces(fit, part, one, now):
+                    if isinstance(piece, Unanswered):
+                        left.append((piece.window, piece.reason))
+                    else:
+                        yield FetchTask(at, instrument, piece[0], one, piece[1])
+        holes = left
+        if not holes:
+            return
+    for hole, reason in holes:
+        yield NotToBeHad(key, hole, reason)
 
 
 def series_of(venue: Venue, table: str) -> list[tuple[HistorySource, ...]]:
@@ -160,9 +185,17 @@ def _span_end(source: HistorySource, step: int, time: int) -> int:
     return -_span_start(replace(source, offset=-source.offset), step, -time)
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A window that no source answers at an interval, and why."""
+
+    window: Window
+    reason: str
+
+
 def _pieces(
     sources: Sequence[HistorySource], part: Window, step: int, now: int
-) -> Iterator[tuple[Window, tuple[HistorySource, ...]] | str]:
+) -> Iterator[tuple[Window, tuple[HistorySource, ...]] | Unanswered]:
     """Yield windows of one request each with those who may answer, and why a rest has no answer."""
     left = [part]
     fit = [source for source in sources if step in source.intervals]
@@ -186,7 +219,7 @@ def _pieces(
             continue  # not complete yet: a later backfill finds it missing still
         depths = [source.depth for source in fit if source.depth is not None]
         kept = f"the venue keeps {duration_text(max(depths))} of it" if depths else "no source answers for it"
-        yield f"{kept}; {hole} cannot be had"
+        yield Unanswered(hole, f"{kept}; {hole} cannot be had")
 
 
 def _answered(source: HistorySource, hole: Window, step: int, now: int) -> Window | None:

@@ -166,6 +166,7 @@ class StreamConnection:
             ping_timeout=patience.protocol_ping,
             max_size=_LARGEST_FRAME,
             compression=None,
+            additional_headers=self._venue.headers,
         ) as socket:
             self._alive = self._now()
             for message in self._venue.stream.subscribe(list(self._channels)):

@@ -90,7 +90,7 @@ class VenueClient:
 
     async def __aenter__(self) -> Self:
         limits = httpx2.Timeout(self.patience.read, connect=self.patience.connect, pool=self.patience.whole)
-        self._http = httpx2.AsyncClient(timeout=limits, headers={"User-Agent": "powderkeg"})
+        self._http = httpx2.AsyncClient(timeout=limits, headers={"User-Agent": "powderkeg", **self.venue.headers})
         return self
 
     async def __aexit__(

@@ -80,7 +80,7 @@ class HistorySource:
     Attributes
     ----------
     table, population
-        What its rows are; the population of a long/short ratio, else empty.
+        What its rows are; who is counted by a long/short ratio, or what else makes a series of its own.
     intervals
         Interval lengths in ms that can be asked for; (0,) for events.
     span

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from powderkeg.errors import InputError
 from powderkeg.venues.venue import Venue
 
-VENUE_NAMES = ("binance", "bybit", "okx", "deribit", "hyperliquid")
+VENUE_NAMES = ("binance", "bybit", "okx", "gate", "deribit", "hyperliquid")
 
 
 def venue(name: str) -> Venue:

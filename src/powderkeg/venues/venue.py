@@ -75,6 +75,8 @@ class Venue:
         Coin -> symbol of its main perpetual: ``BTC`` -> ``BTCUSDT``.
     refusal
         Body of an answer -> the refusal that it words, or None. Never raises.
+    headers
+        Sent with every request and when connecting.
     unavailable
         Table -> why this venue has none.
     history, snapshots, stream, semantics
@@ -91,6 +93,7 @@ class Venue:
     snapshots: tuple[SnapshotSource, ...]
     stream: Stream
     semantics: Semantics
+    headers: Mapping[str, str] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
     def snapshot(self, table: str) -> SnapshotSource:
