@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -168,12 +169,14 @@ effort = settings(
 )
 
 
+@pytest.mark.timeout(900)  # shrinking a failure takes minutes
 @effort
 @given(steps_strategy, read_windows)
 def test_rows_received_in_order_are_what_a_dictionary_keeps(steps: list[Step], window: Window) -> None:
     check(steps, window, in_order=True)
 
 
+@pytest.mark.timeout(900)  # shrinking a failure takes minutes
 @effort
 @given(steps_strategy, read_windows)
 def test_values_of_rows_received_in_any_order_are_what_a_dictionary_keeps(

@@ -12,13 +12,17 @@ from powderkeg.cli.calibrate_command import calibrate
 from powderkeg.cli.compare_command import compare
 from powderkeg.cli.demo_command import demo
 from powderkeg.cli.error_text import in_options
+from powderkeg.cli.fake_venue_command import fake_venue
 from powderkeg.cli.heatmap_command import heatmap
+from powderkeg.cli.lake_command import lake_app
+from powderkeg.cli.liquidations_command import liquidations
 from powderkeg.cli.map_command import liquidation_map
 from powderkeg.cli.models_command import models
 from powderkeg.cli.price_command import price
 from powderkeg.cli.record_command import record
 from powderkeg.cli.score_command import score
 from powderkeg.cli.score_simulated_command import score_simulated
+from powderkeg.cli.venues_command import venues
 from powderkeg.errors import PowderkegError
 from powderkeg.version import __version__
 
@@ -40,9 +44,13 @@ app.command("compare")(compare)
 app.command("score")(score)
 app.command("score-simulated")(score_simulated)
 app.command("models")(models)
+app.command("venues")(venues)
 app.command("backfill")(backfill)
 app.command("record")(record)
+app.command("liquidations")(liquidations)
+app.command("fake-venue")(fake_venue)
 app.command("demo")(demo)
+app.add_typer(lake_app)
 
 
 @app.callback(invoke_without_command=True)

@@ -51,30 +51,27 @@ class SideMeaning(StrEnum):
 _MARKET = "Market data"
 _READING = "How the files are read"
 
-Bars = Annotated[
-    Path,
-    typer.Option(
-        "--bars",
-        help="Price bars (Parquet or CSV): time, open, high, low, close, volume in base units.",
-        rich_help_panel=_MARKET,
-    ),
-]
-OpenInterest = Annotated[
-    Path,
-    typer.Option(
-        "--open-interest",
-        help="Open interest at its own cadence: time and a column in USD or base units.",
-        rich_help_panel=_MARKET,
-    ),
-]
-Symbol = Annotated[
-    str,
-    typer.Option(
-        "--symbol",
-        help="Coin, such as BTC; selects its rows in a file with several coins.",
-        rich_help_panel=_MARKET,
-    ),
-]
+_BARS = typer.Option(
+    "--bars",
+    help="Price bars (Parquet or CSV): time, open, high, low, close, volume in base units.",
+    rich_help_panel=_MARKET,
+)
+Bars = Annotated[Path, _BARS]
+OptionalBars = Annotated[Path | None, _BARS]
+_OPENINTEREST = typer.Option(
+    "--open-interest",
+    help="Open interest at its own cadence: time and a column in USD or base units.",
+    rich_help_panel=_MARKET,
+)
+OpenInterest = Annotated[Path, _OPENINTEREST]
+OptionalOpenInterest = Annotated[Path | None, _OPENINTEREST]
+_SYMBOL = typer.Option(
+    "--symbol",
+    help="Coin, such as BTC; selects its rows in a file with several coins.",
+    rich_help_panel=_MARKET,
+)
+Symbol = Annotated[str, _SYMBOL]
+OptionalSymbol = Annotated[str | None, _SYMBOL]
 Venue = Annotated[
     str | None,
     typer.Option(

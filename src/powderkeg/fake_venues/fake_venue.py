@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from powderkeg.fake_venues.dialect import Dialect
 from powderkeg.fake_venues.faults import Faults
 from powderkeg.fake_venues.http_server import FakeHttpServer
-from powderkeg.fake_venues.scripted_market import ScriptedMarket
+from powderkeg.fake_venues.scripted_market import ScriptedMarket, known_at
 from powderkeg.fake_venues.stream_server import FakeStreamServer
 from powderkeg.model.market_rows import MarketRow
 
@@ -86,18 +86,12 @@ class FakeVenue:
     def _news(self, since: int, until: int) -> Iterator[Sequence[tuple[str, bytes]]]:
         """Yield frames of what became known in (since, until], in the order of its becoming known."""
         news: list[tuple[int, int, str, list[MarketRow]]] = []
-        for (table, symbol, _), rows in self.market.series.items():
-            if table not in self.pushed:
-                continue
-            fresh = (row for row in rows if since < known_at(row) <= until)
-            news += [
-                (at, self.pushed.index(table), symbol, list(same)) for at, same in groupby(fresh, known_at)
-            ]
+        for key in self.market.series:
+            table, symbol, _ = key
+            if table in self.pushed:
+                fresh = self.market.news(key, since, until)
+                order = self.pushed.index(table)
+                news += [(at, order, symbol, list(same)) for at, same in groupby(fresh, known_at)]
         for _, order, symbol, rows in sorted(news, key=lambda item: item[:3]):
             instrument = self.market.instruments[symbol]
             yield self.dialect.frames(self.pushed[order], symbol, rows, instrument)
-
-
-def known_at(row: MarketRow) -> int:
-    """Return when a row is known: an interval when it is over, everything else at its own time."""
-    return row.ts + (getattr(row, "interval_ms", None) or 0)

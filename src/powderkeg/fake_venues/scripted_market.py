@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
@@ -35,11 +35,21 @@ class ScriptedMarket:
         self.now = now
         self.series = {key: sorted(rows, key=attrgetter("ts")) for key, rows in series.items()}
         self._times = {key: [row.ts for row in rows] for key, rows in self.series.items()}
+        self._known = {key: [known_at(row) for row in rows] for key, rows in self.series.items()}
 
     def rows(self, table: str, symbol: str, window: Window, variant: str = "all") -> Sequence[MarketRow]:
         """Return the rows of one series with ts in [start, end), ascending, that are known by now."""
         key = (table, symbol, variant)
         times = self._times.get(key, [])
         rows = self.series.get(key, [])[bisect_left(times, window.start) : bisect_left(times, window.end)]
-        # An interval is known when it is over.
-        return [row for row in rows if row.ts + (getattr(row, "interval_ms", None) or 0) <= self.now]
+        return [row for row in rows if known_at(row) <= self.now]
+
+    def news(self, key: Series, since: int, until: int) -> Sequence[MarketRow]:
+        """Return the rows of one series that became known in (since, until], in that order."""
+        known = self._known[key]
+        return self.series[key][bisect_right(known, since) : bisect_right(known, until)]
+
+
+def known_at(row: MarketRow) -> int:
+    """Return when a row is known: an interval when it is over, everything else at its own time."""
+    return row.ts + (getattr(row, "interval_ms", None) or 0)

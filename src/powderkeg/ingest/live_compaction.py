@@ -10,11 +10,13 @@ from pathlib import Path
 from powderkeg.errors import LakeError
 from powderkeg.ingest.segment_rows import segment_rows
 from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.lake.durable_files import locked
 from powderkeg.lake.market_lake import Lake
 from powderkeg.lake.segments import live_segments, read_segment
 from powderkeg.venues.registry import venue
 
 _MOST_PARTS = 64
+_LOCK = ".compaction.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ def compact_segment(root: str | os.PathLike[str], path: Path) -> CompactedSegmen
     """Move a finished segment into the lake's tables and its archive, and return what it held.
 
     Every dataset takes the segment's rows under the segment's name, once; then the frames are archived and
-    the segment is gone. Killed in between, the same call again does what is left.
+    the segment is gone. Killed in between, the same call again does what is left. One segment of a venue is
+    moved at a time, whichever processes do it; one that another has moved meanwhile holds nothing.
 
     Raises
     ------
@@ -39,6 +42,11 @@ def compact_segment(root: str | os.PathLike[str], path: Path) -> CompactedSegmen
         The segment is still being written or cannot be read, or the lake cannot be written.
     """
     lake = Lake(root)
+    with locked(path.parent / _LOCK):
+        return _compacted(lake, path) if path.exists() else CompactedSegment(path, {}, 0, 0)
+
+
+def _compacted(lake: Lake, path: Path) -> CompactedSegment:
     _refuse_unfinished(path)
     segment = read_segment(path)
     rows: dict[str, int] = {}
@@ -58,7 +66,9 @@ def compact_segment(root: str | os.PathLike[str], path: Path) -> CompactedSegmen
         keys = list(found)
     archived = lake.archive_segment(path)
     for key in keys:
-        lake.forget_batches(key, {path.name})
+        # Whoever was killed just here left an id that nobody needs any more.
+        batches = lake.applied_batches(key)
+        lake.forget_batches(key, {one for one in batches if not (path.parent / one).exists()})
         _merge_if_many(lake, key)
     return CompactedSegment(path, rows, archived.records, archived.end.unreadable_bytes)
 

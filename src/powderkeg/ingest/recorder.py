@@ -3,86 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from powderkeg.errors import InputError
+from powderkeg.errors import InputError, LakeError, PowderkegError
+from powderkeg.ingest.compaction_process import CompactionProcess
 from powderkeg.ingest.connection_plan import ConnectionPlan, connection_plans
-from powderkeg.ingest.live_compaction import CompactedSegment, compact_segment, finished_segments
+from powderkeg.ingest.live_compaction import finished_segments
 from powderkeg.ingest.recorder_counts import ConnectionCounts
+from powderkeg.ingest.recorder_settings import RecorderSettings, RecorderStatus
 from powderkeg.ingest.segment_notes import BOOKS, NOTES, OTHER
 from powderkeg.ingest.segment_rows import ChannelMeaning, segment_metadata
 from powderkeg.ingest.segment_sink import SegmentSink
 from powderkeg.ingest.state_polls import StatePolls, poll_stream, polled_sources
-from powderkeg.ingest.stream_connection import StreamConnection, Watchfulness
+from powderkeg.ingest.stream_connection import StreamConnection
 from powderkeg.ingest.venue_client import VenueClient
 from powderkeg.lake.market_lake import Lake
 from powderkeg.lake.segments import SegmentHeader
 from powderkeg.model.instrument import Instrument
 from powderkeg.venues.asking import Record
 
-_MEBIBYTE = 2**20
+__all__ = ["POLLS", "Recorder", "RecorderSettings", "RecorderStatus"]
+
 _SECOND_NS = 1_000_000_000
+_AS_USUAL = RecorderSettings()
 POLLS = "polls"
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderSettings:
-    """How a recorder weighs memory, disk and delay.
-
-    Attributes
-    ----------
-    flush
-        Seconds between two groups made safe on disk: what a crash can cost.
-    memory
-        Bytes of frames that each connection may hold in memory.
-    segment_bytes, segment_seconds
-        When a segment is finished and moved into tables.
-    books_every
-        ms between two snapshots of one order book in the tables; every message is in the archive.
-    watchfulness
-        When connections are taken for dead.
-    compact
-        Whether finished segments are moved into tables while recording; otherwise the next run does it.
-    """
-
-    flush: float = 0.1
-    memory: int = 64 * _MEBIBYTE
-    segment_bytes: int = 64 * _MEBIBYTE
-    segment_seconds: float = 300.0
-    books_every: int = 10_000
-    watchfulness: Watchfulness = field(default_factory=Watchfulness)
-    compact: bool = True
-
-
-@dataclass(slots=True)
-class RecorderStatus:
-    """What a recorder is doing; the same object for as long as it runs.
-
-    Attributes
-    ----------
-    venue, symbols, tables
-        What it records.
-    connections
-        Its connections, the polls last.
-    segments, compacted_rows
-        Segments moved into tables, and rows written, by table.
-    unreadable_bytes
-        What crashes left at the ends of segments.
-    """
-
-    venue: str
-    symbols: tuple[str, ...]
-    tables: tuple[str, ...]
-    connections: list[ConnectionCounts] = field(default_factory=list)
-    segments: int = 0
-    compacted_rows: dict[str, int] = field(default_factory=dict)
-    unreadable_bytes: int = 0
 
 
 class Recorder:
@@ -120,7 +66,7 @@ class Recorder:
         symbols: Sequence[str],
         instruments: Mapping[str, Instrument],
         tables: Sequence[str],
-        settings: RecorderSettings = RecorderSettings(),
+        settings: RecorderSettings = _AS_USUAL,
         *,
         heard: Callable[[Sequence[Record]], None] = lambda _: None,
         clock: Callable[[], int] = time.time_ns,
@@ -134,7 +80,8 @@ class Recorder:
         self._clock = clock
         self._plans = connection_plans(client.venue, symbols, tables)
         self._polled = polled_sources(client.venue, tables)
-        self._finished: asyncio.Queue[Path] = asyncio.Queue()
+        self._finished: asyncio.Queue[Path | None] = asyncio.Queue()
+        self._unmoved: list[Path] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         if not self._plans and not self._polled:
             raise InputError(
@@ -152,36 +99,50 @@ class Recorder:
         Raises
         ------
         LakeError
-            The lake cannot be written; what was acknowledged before is safe.
+            The lake cannot be written, and what was acknowledged before is safe; or, once stopped, segments
+            could not be moved into tables: the next run tries again.
         """
         self._loop = asyncio.get_running_loop()
-        with _compactor(self._settings.compact) as executor:
-            for path in finished_segments(self._lake.root, self._client.venue.name):
-                self._finished.put_nowait(path)
+        for path in finished_segments(self._lake.root, self._client.venue.name):
+            self._finished.put_nowait(path)
+        with CompactionProcess(self._lake.root) as process:
+            compacting = asyncio.create_task(self._compact(process))
             try:
-                await self._until(stop, executor)
+                try:
+                    await self._until(stop, compacting)
+                finally:
+                    await self._close()
+                await asyncio.sleep(0)  # let the last segments be announced
+                self._finished.put_nowait(None)
+                await compacting
             finally:
-                for sink in self._sinks:
-                    await sink.close()
-                self._acknowledge()
-            await asyncio.sleep(0)  # let the last segments be announced
-            while executor is not None and not self._finished.empty():
-                await self._compact_next(executor)
+                compacting.cancel()
+                await asyncio.gather(compacting, return_exceptions=True)
+        if self.status.trouble:
+            raise LakeError(self.status.trouble)
 
-    async def _until(self, stop: asyncio.Event, executor: Executor | None) -> None:
+    async def _until(self, stop: asyncio.Event, compacting: asyncio.Task[None]) -> None:
         tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
         tasks.append(asyncio.create_task(self._flush()))
-        if executor is not None:
-            tasks.append(asyncio.create_task(self._compact(executor)))
         stopping = asyncio.create_task(stop.wait())
         try:
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([*tasks, compacting, stopping], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()  # only an error ends one of them
         finally:
             for task in (*tasks, stopping):
                 task.cancel()
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
+
+    async def _close(self) -> None:
+        """Make everything safe, of each connection though another's fails, and then say what failed."""
+        closed = await asyncio.gather(*(sink.close() for sink in self._sinks), return_exceptions=True)
+        self._acknowledge()
+        for counts in self.status.connections:
+            counts.state = "stopped"
+        for error in closed:
+            if error is not None:
+                raise error
 
     async def _flush(self) -> None:
         while True:
@@ -193,24 +154,36 @@ class Recorder:
         for counts, sink in zip(self.status.connections, self._sinks, strict=True):
             counts.acknowledged = sink.safe
 
-    async def _compact(self, executor: Executor) -> None:
-        while True:
-            await self._compact_next(executor)
+    async def _compact(self, process: CompactionProcess) -> None:
+        """Move segments into tables as they are finished, up to a None."""
+        while (path := await self._finished.get()) is not None:
+            if self._settings.compact and await self._moved(process, path):
+                # What could not be moved before, as on a full disk, may be now.
+                waiting, self._unmoved = self._unmoved, []
+                self.status.trouble = ""
+                for one in waiting:
+                    await self._moved(process, one)
 
-    async def _compact_next(self, executor: Executor) -> None:
-        path = await self._finished.get()
-        work = asyncio.get_running_loop().run_in_executor(executor, compact_segment, self._lake.root, path)
-        compacted: CompactedSegment = await asyncio.shield(work)
+    async def _moved(self, process: CompactionProcess, path: Path) -> bool:
+        """Move a segment and return True; if it cannot be, say why and go on: recording is worth more."""
+        try:
+            compacted = await process.compact(path)
+        except PowderkegError as error:
+            self._unmoved.append(path)
+            self.status.trouble = str(error)
+            return False
         self.status.segments += 1
         self.status.unreadable_bytes += compacted.unreadable_bytes
         for table, rows in compacted.rows.items():
             self.status.compacted_rows[table] = self.status.compacted_rows.get(table, 0) + rows
+        return True
 
     def _connection(self, plan: ConnectionPlan) -> StreamConnection:
         meanings = {
             channel.name: ChannelMeaning(channel.feed.tables, channel.symbols) for channel in plan.channels
         }
-        sink = self._sink(plan.name, [BOOKS, *meanings], meanings)
+        everything = any(channel.feed.every_symbol for channel in plan.channels)
+        sink = self._sink(plan.name, [BOOKS, *meanings], meanings, everything=everything)
         self._sinks.append(sink)
         counts = self._counts(plan.name)
         venue = self._client.venue
@@ -236,7 +209,8 @@ class Recorder:
                 for symbol in self._symbols:
                     stream = poll_stream(source, self._instruments[symbol])
                     meanings[stream] = ChannelMeaning((source.table,), (symbol,))
-        sink = self._sink(POLLS, list(meanings), meanings)
+        everything = any(source.whole_venue for source in self._polled)
+        sink = self._sink(POLLS, list(meanings), meanings, everything=everything)
         self._sinks.append(sink)
         return StatePolls(
             self._client,
@@ -250,9 +224,16 @@ class Recorder:
         )
 
     def _sink(
-        self, connection: str, streams: Sequence[str], meanings: Mapping[str, ChannelMeaning]
+        self,
+        connection: str,
+        streams: Sequence[str],
+        meanings: Mapping[str, ChannelMeaning],
+        *,
+        everything: bool,
     ) -> SegmentSink:
-        metadata = segment_metadata(self._instruments, meanings)
+        # Ten thousand instruments in the header of every segment only where any of them may come.
+        symbols = self._instruments if everything else self._symbols
+        metadata = segment_metadata({one: self._instruments[one] for one in symbols}, meanings)
         names = (NOTES, OTHER, *streams)
 
         def header(started: int) -> SegmentHeader:
@@ -277,14 +258,3 @@ class Recorder:
         counts = ConnectionCounts(self._client.venue.name, name)
         self.status.connections.append(counts)
         return counts
-
-
-@contextmanager
-def _compactor(wanted: bool) -> Iterator[Executor | None]:
-    """Yield a process of its own for compaction, so that no frame waits for it; None if it is not wanted."""
-    if not wanted:
-        yield None
-        return
-    # Polars and fork do not go together.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
-        yield executor

@@ -10,6 +10,9 @@ NOTES = "#notes"
 BOOKS = "#books"
 OTHER = "#other"
 """Names of streams that are no channel: notes, snapshots of books, and frames of no channel."""
+ON_ITS_WAY = 2_000
+"""ms that a message may be on its way beyond the last one's delay: venues bundle what happened in half a
+second or a second. So much beside a break is never taken for complete."""
 
 
 class Listening(msgspec.Struct, tag="listening", frozen=True):

@@ -11,6 +11,7 @@ from powderkeg.errors import PayloadError
 from powderkeg.ingest.segment_notes import (
     BOOKS,
     NOTES,
+    ON_ITS_WAY,
     Listening,
     Lost,
     Missed,
@@ -21,9 +22,19 @@ from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.segments import Record as SegmentRecord
 from powderkeg.lake.segments import SegmentHeader
 from powderkeg.model.instrument import Instrument
-from powderkeg.model.market_rows import MarketRow, StreamGap, UnreadableFrame, table_of, variant_of
+from powderkeg.model.market_rows import (
+    Liquidation,
+    MarketRow,
+    MarkPrice,
+    StreamGap,
+    Trade,
+    UnreadableFrame,
+    table_of,
+    variant_of,
+)
 from powderkeg.model.times import duration
 from powderkeg.model.window import Window, united
+from powderkeg.venues.asking import Record
 from powderkeg.venues.venue import Venue
 
 _MILLISECOND = 1_000_000
@@ -72,6 +83,10 @@ def segment_rows(
     Frames are read once more, by the parser of this version: what an older one could not read may be
     readable now. Times listened to are those between the recorder's notes, less what it noted as missed;
     without a last note, as after a crash, they end with the last record.
+
+    Notes have the recorder's clock and rows have the venue's. Times are taken for complete only where both
+    the delay of the messages and a clock that is fast or slow leave no doubt, so they begin and end
+    `ON_ITS_WAY` inside of what was listened to.
     """
     reader = _SegmentReading(venue, header)
     for record in records:
@@ -96,6 +111,9 @@ class _SegmentReading:
         self._windows: dict[str, list[Window]] = defaultdict(list)
         self._missed: dict[str, list[Window]] = defaultdict(list)
         self._last = 0
+        # ms from an event at the venue to its receipt here: the last, and how far below zero it has been.
+        self._delay = 0
+        self._ahead = 0
 
     def take(self, record: SegmentRecord) -> None:
         self._last = record.received_ns // _MILLISECOND
@@ -123,15 +141,23 @@ class _SegmentReading:
                     self._found[key].covered += _of_intervals(key, part)
         return self._found
 
-    def _read(self, stream: str, payload: bytes) -> Iterator[tuple[str, MarketRow]]:
+    def _read(self, stream: str, payload: bytes) -> Iterator[Record]:
         if not stream.startswith(POLL):
-            yield from self._venue.stream.read(payload, self._instruments).records
+            reading = self._venue.stream.read(payload, self._instruments)
+            events = [
+                row.ts for _, row in reading.records if isinstance(row, Trade | Liquidation | MarkPrice)
+            ]
+            events += [change.ts for change in reading.books]
+            if events:
+                self._delay = self._last - max(events)
+                self._ahead = max(self._ahead, -self._delay)
+            yield from reading.records
             return
         table = stream.split(":")[1]
         for record in self._venue.snapshot(table).read(payload, self._instruments, self._last):
-            # A whole venue's answer is for those that were asked for; what is no instrument is kept whole.
-            if record.symbol in self._polled(stream) or record.symbol not in self._instruments:
-                yield record.symbol, record.row
+            # A whole venue's answer is for those asked for; a fund is no instrument, and is kept whole.
+            if record.symbol in self._polled(stream) or table == "insurance_funds":
+                yield record
 
     def _polled(self, stream: str) -> Sequence[str]:
         return self._channels[stream].symbols if stream in self._channels else ()
@@ -149,12 +175,12 @@ class _SegmentReading:
                 self._since[channel] = note.ts
                 if channel in note.after:
                     since, reason = note.after[channel]
-                    self._gap(channel, Window(since, max(note.ts, since + 1)), reason)
+                    self._gap(channel, self._doubtful(since, note.ts), reason)
         elif isinstance(note, Lost):
             for channel, well in note.channels.items():
                 self._end(channel, well)
         elif isinstance(note, Missed):
-            window = Window(note.ts, max(note.end_ts, note.ts + 1))
+            window = self._doubtful(note.ts, note.end_ts)
             self._missed[note.channel].append(window)
             self._gap(note.channel, window, note.reason)
         else:
@@ -162,9 +188,14 @@ class _SegmentReading:
                 self._end(channel, note.ts)
 
     def _end(self, channel: str, at: int) -> None:
-        since = self._since.pop(channel, at)
-        if since < at:
-            self._windows[channel].append(Window(since, at))
+        start = self._since.pop(channel, at) + self._ahead + ON_ITS_WAY
+        end = at - max(self._delay, 0) - ON_ITS_WAY
+        if start < end:
+            self._windows[channel].append(Window(start, end))
+
+    def _doubtful(self, since: int, until: int) -> Window:
+        """Return the venue's time of events that may be missing between two messages, or connections."""
+        return Window(since - max(self._delay, 0) - ON_ITS_WAY, max(since, until) + self._ahead + ON_ITS_WAY)
 
     def _gap(self, channel: str, window: Window, reason: str) -> None:
         meaning = self._channels.get(channel)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
+from powderkeg.errors import LakeError
 from powderkeg.ingest.frame_buffer import Frame, FrameBuffer
-from powderkeg.ingest.segment_notes import NOTES, Listening, Lost, Note, Until, note_bytes, note_of
+from powderkeg.ingest.segment_notes import (
+    BOOKS,
+    NOTES,
+    ON_ITS_WAY,
+    Listening,
+    Lost,
+    Missed,
+    Note,
+    Until,
+    note_bytes,
+    note_of,
+)
+from powderkeg.lake.durable_files import make_directory
 from powderkeg.lake.segments import SegmentHeader, SegmentWriter, segment_path
 
 _MILLISECOND = 1_000_000
+_OVERLAP = 60_000
+"""ms that a segment vouches for before its own beginning: the last of them are the delays of messages, for
+which the segment before cannot."""
 
 
 class SegmentSink:
     """Writes what a connection receives; a segment ends by size or age, and the next goes on without a break.
+
+    What could not be written is kept, and written by the next flush that can be, in another segment.
 
     Parameters
     ----------
@@ -53,7 +72,9 @@ class SegmentSink:
         self._writer: SegmentWriter | None = None
         self._started = 0
         self._last = 0
-        self._listening: set[str] = set()
+        self._unsafe: list[Frame] = []
+        self._complete_since: dict[str, int] = {}
+        self._own = {self._numbers[name] for name in (NOTES, BOOKS) if name in self._numbers}
         self.safe = 0
         self._flushing = asyncio.Lock()
 
@@ -66,17 +87,17 @@ class SegmentSink:
         self.buffer.offer(self._numbers[NOTES], now_ns, note_bytes(note))
 
     async def flush(self) -> int:
-        """Make everything received so far safe, and return how many frames and notes are by now.
+        """Make everything received so far safe, and return how many frames are by now.
 
         Raises
         ------
         LakeError
-            The lake cannot be written.
+            The lake cannot be written; the frames still wait, and count against the limit.
         """
         async with self._flushing:
-            frames = self.buffer.taken()
-            if frames or self._writer is not None:
-                await asyncio.to_thread(self._write, frames)
+            self._unsafe += self.buffer.taken()
+            if self._unsafe or self._writer is not None:
+                await asyncio.to_thread(self._write)
             self.buffer.written()
             return self.safe
 
@@ -86,18 +107,22 @@ class SegmentSink:
         async with self._flushing:
             await asyncio.to_thread(self._finish)
 
-    def _write(self, frames: Sequence[Frame]) -> None:
-        notes = self._numbers[NOTES]
-        for stream, received_ns, payload in frames:
-            writer = self._writer or self._begin(received_ns)
-            writer.append(stream, received_ns, payload)
-            self._last = received_ns
-            if stream == notes:
-                self._follow(note_of(payload))
-        if self._writer is None:
-            return
-        self._writer.sync()
-        self.safe += len(frames)
+    def _write(self) -> None:
+        try:
+            for stream, received_ns, payload in self._unsafe:
+                writer = self._writer or self._begin(received_ns)
+                writer.append(stream, received_ns, payload)
+                self._last = received_ns
+                if stream == self._numbers[NOTES]:
+                    self._follow(note_of(payload))
+            if self._writer is None:
+                return
+            self._writer.sync()
+        except LakeError:
+            self._give_up()
+            raise
+        self.safe += sum(stream not in self._own for stream, _, _ in self._unsafe)
+        self._unsafe.clear()
         if self._writer.size >= self._largest or self._clock() - self._started >= self._oldest:
             self._finish()
 
@@ -106,25 +131,39 @@ class SegmentSink:
         self._started = self._clock()
         header = self._header(self._started)
         path = segment_path(self._root, header)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         self._writer = SegmentWriter(path, header)
-        if self._listening:
-            since = (self._last or now_ns) // _MILLISECOND
-            going_on = Listening(since, sorted(self._listening))
-            self._writer.append(self._numbers[NOTES], now_ns, note_bytes(going_on))
+        earliest = (self._last or now_ns) // _MILLISECOND - _OVERLAP
+        for since in sorted({max(since, earliest) for since in self._complete_since.values()}):
+            channels = [name for name, at in self._complete_since.items() if max(at, earliest) == since]
+            going_on = note_bytes(Listening(since, sorted(channels)))
+            self._writer.append(self._numbers[NOTES], now_ns, going_on)
         return self._writer
 
     def _follow(self, note: Note) -> None:
         if isinstance(note, Listening):
-            self._listening.update(note.channels)
+            self._complete_since.update(dict.fromkeys(note.channels, note.ts))
         elif isinstance(note, Lost):
-            self._listening.difference_update(note.channels)
+            for channel in note.channels:
+                self._complete_since.pop(channel, None)
+        elif isinstance(note, Missed) and note.channel in self._complete_since:
+            self._complete_since[note.channel] = note.end_ts + ON_ITS_WAY
+
+    def _give_up(self) -> None:
+        """Leave a segment that could not be written as it is: what it lacks goes into another."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with contextlib.suppress(LakeError):  # the first error is the one to tell
+                writer.close()
+            self._finished(writer.path)
 
     def _finish(self) -> None:
-        if self._writer is None:
+        writer, self._writer = self._writer, None
+        if writer is None:
             return
-        until = Until(self._last // _MILLISECOND)
-        self._writer.append(self._numbers[NOTES], self._last, note_bytes(until))
-        self._writer.close()
-        path, self._writer = self._writer.path, None
-        self._finished(path)
+        try:
+            until = Until(self._last // _MILLISECOND)
+            writer.append(self._numbers[NOTES], self._last, note_bytes(until))
+            writer.close()
+        finally:
+            self._finished(writer.path)

@@ -6,60 +6,28 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from powderkeg.ingest.connection_plan import Channel, ConnectionPlan
+from powderkeg.ingest.dropped_frames import DroppedFrames
 from powderkeg.ingest.recorder_counts import ConnectionCounts
-from powderkeg.ingest.segment_notes import (
-    OTHER,
-    Listening,
-    Lost,
-)
+from powderkeg.ingest.segment_notes import OTHER, Listening, Lost
 from powderkeg.ingest.segment_sink import SegmentSink
 from powderkeg.ingest.stream_reader import StreamReader
+from powderkeg.ingest.watchfulness import Watchfulness
 from powderkeg.venues.asking import Instruments, Record
 from powderkeg.venues.listening import Control
 from powderkeg.venues.venue import Venue
+
+__all__ = ["StreamConnection", "Watchfulness"]
 
 _LARGEST_FRAME = 2**24
 _FLOOD = 2**18  # bytes that wait to be written
 _AT_ONCE = 256  # frames read before others have their turn
 _PAUSE = 0.02  # seconds
 _MILLISECOND = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Watchfulness:
-    """When a connection is taken for dead, in seconds.
-
-    Attributes
-    ----------
-    opening, acknowledging
-        Until it stands, and until all its channels are confirmed.
-    quiet
-        Without a frame of any kind, where the venue answers pings of its own.
-    silence
-        Factor on what each channel's feed allows.
-    protocol_ping
-        Between WebSocket pings; unanswered for as long again, the line is dead.
-    look
-        Between two looks at all this.
-    first_wait, longest_wait
-        Before connecting again, doubling; back to the first after `healthy` of listening.
-    """
-
-    opening: float = 10.0
-    acknowledging: float = 10.0
-    quiet: float = 60.0
-    silence: float = 1.0
-    protocol_ping: float = 20.0
-    look: float = 1.0
-    first_wait: float = 0.5
-    longest_wait: float = 60.0
-    healthy: float = 60.0
 
 
 class StreamConnection:
@@ -124,6 +92,9 @@ class StreamConnection:
             channel.name: (place, sink.number(channel.name, OTHER), channel.feed.droppable)
             for place, channel in enumerate(self._channels.values())
         }
+        self._dropped = DroppedFrames(sink, counts)
+        self._unconfirmed: set[str] = set()
+        self._refusal = ""
         self._missing_since: dict[str, tuple[int, str]] = {}
         self._listening: set[str] = set()
         self._last_on: dict[str, int] = {}
@@ -136,6 +107,7 @@ class StreamConnection:
             await self._run()
         finally:
             self._reader.restart()
+            self._dropped.tell_all(self._clock())
 
     async def _run(self) -> None:
         wait = self._watchfulness.first_wait
@@ -145,8 +117,9 @@ class StreamConnection:
             self._trouble = ""
             try:
                 await self._listen()
-            except (OSError, TimeoutError, WebSocketException) as error:
-                self._trouble = self._trouble or str(error) or type(error).__name__
+            except* (OSError, TimeoutError, WebSocketException) as errors:
+                first = errors.exceptions[0]
+                self._trouble = self._trouble or str(first) or type(first).__name__
             self._lose()
             if time.monotonic() - began >= self._watchfulness.healthy:
                 wait = self._watchfulness.first_wait
@@ -158,7 +131,7 @@ class StreamConnection:
 
     async def _listen(self) -> None:
         patience = self._watchfulness
-        async with connect(
+        connected = connect(
             self._url,
             open_timeout=patience.opening,
             close_timeout=1,
@@ -167,23 +140,23 @@ class StreamConnection:
             max_size=_LARGEST_FRAME,
             compression=None,
             additional_headers=self._venue.headers,
-        ) as socket:
+        )
+        async with connected as socket, asyncio.TaskGroup() as helpers:
+            self._refusal = ""
+            self._counts.refused.clear()
             self._alive = self._now()
             for message in self._venue.stream.subscribe(list(self._channels)):
                 await socket.send(message, text=True)
             if not self._venue.stream.acknowledges:
                 self._listen_to(set(self._channels), self._now())
-            helpers = [asyncio.create_task(work(socket)) for work in (self._watch, self._read_behind)]
-            try:
-                while True:
-                    reply = self._take(await socket.recv(decode=False))
-                    if reply is not None:
-                        await socket.send(reply, text=True)
-                    if self._sink.buffer.full:
-                        await self._sink.buffer.room()
-            finally:
-                for helper in helpers:
-                    helper.cancel()
+            for work in (self._watch, self._read_behind):
+                helpers.create_task(work(socket))
+            while True:
+                reply = self._take(await socket.recv(decode=False))
+                if reply is not None:
+                    await socket.send(reply, text=True)
+                if self._sink.buffer.full:
+                    await self._sink.buffer.room()
 
     def _take(self, frame: bytes) -> bytes | None:
         """Keep one frame, and return what to answer; frames of channels are read when there is time."""
@@ -201,7 +174,9 @@ class StreamConnection:
             return None if control is None else self._control(control, now)
         place, number, droppable = known
         if not self._offer(number, now_ns, frame, droppable):
-            counts.dropped += 1
+            self._dropped.add(name, now)
+        elif self._dropped:
+            self._dropped.tell(name, now_ns)
         if name not in self._listening:
             self._counts.refused.pop(name, None)
             self._listen_to({name}, now)
@@ -225,6 +200,7 @@ class StreamConnection:
             self._listen_to((set(control.channels) & set(self._channels)) or set(self._channels), now)
         elif control.kind == "refused":
             # Without a name nobody knows which: what stays unconfirmed is then found by the watch.
+            self._refusal = control.detail
             for name in control.channels:
                 self._counts.refused[name] = control.detail
             self._counts.trouble = f"refused: {control.detail}"
@@ -243,6 +219,7 @@ class StreamConnection:
     def _lose(self) -> None:
         """Note what is not listened to any more, and since when nothing is known of it."""
         self._reader.restart()
+        self._dropped.tell_all(self._clock())
         now = self._now()
         self._counts.trouble = self._trouble
         lost = dict.fromkeys(sorted(self._listening), min(self._alive, now))
@@ -270,7 +247,12 @@ class StreamConnection:
         """Return why the connection has to be made anew, nothing if it has not."""
         waiting = set(self._channels) - self._listening - set(self._counts.refused)
         if waiting and now - began >= self._watchfulness.acknowledging * 1000:
-            return f"no confirmation of {', '.join(sorted(waiting)[:3])}"
+            if not self._listening or not waiting <= self._unconfirmed:
+                self._unconfirmed = waiting
+                because = f": {self._refusal}" if self._refusal else ""
+                return f"no confirmation of {', '.join(sorted(waiting)[:3])}{because}"
+            # Again, while others are: they shall not be broken off for it.
+            self._counts.refused.update(dict.fromkeys(waiting, self._refusal or "not confirmed"))
         # Without pings of its own a venue may say nothing for long; WebSocket pings watch the line then.
         if self._venue.stream.ping and now - self._alive >= self._watchfulness.quiet * 1000:
             return f"nothing came for {(now - self._alive) / 1000:.0f} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -16,6 +17,9 @@ from powderkeg.errors import PayloadError, RefusedError, VenueError, WindowOverf
 from powderkeg.ingest.rate_limit import TokenBucket
 from powderkeg.venues.asking import RateLimit, Request
 from powderkeg.venues.venue import Venue
+
+# A venue that is down for hours is told of once, by whoever asked; not in a line for each try.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
 _LARGEST_ANSWER = 2**30
@@ -90,7 +94,9 @@ class VenueClient:
 
     async def __aenter__(self) -> Self:
         limits = httpx2.Timeout(self.patience.read, connect=self.patience.connect, pool=self.patience.whole)
-        self._http = httpx2.AsyncClient(timeout=limits, headers={"User-Agent": "powderkeg", **self.venue.headers})
+        self._http = httpx2.AsyncClient(
+            timeout=limits, headers={"User-Agent": "powderkeg", **self.venue.headers}
+        )
         return self
 
     async def __aexit__(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -41,7 +42,7 @@ def query_result(datasets: Sequence[Dataset], query: str) -> pl.DataFrame:
     InputError
         The query is no single SELECT, or DuckDB refuses it; the message is DuckDB's.
     LakeError
-        A part cannot be read.
+        A part is missing or cannot be read.
     """
     try:
         import duckdb
@@ -49,16 +50,18 @@ def query_result(datasets: Sequence[Dataset], query: str) -> pl.DataFrame:
         raise MissingExtraError("sql needs DuckDB: pip install 'powderkeg[sql]'") from error
     manifests = [dataset.manifest() for dataset in datasets]
     while True:
+        parts = _by_table(datasets, manifests)
         try:
-            return _answer(duckdb.connect(":memory:"), _by_table(datasets, manifests), query)
-        except duckdb.IOException as error:
-            # A merge may have removed a file after we read its manifest; the new one names the successor.
+            return _answer(duckdb.connect(":memory:"), parts, query)
+        except duckdb.Error as error:
+            if all(Path(path).is_file() for path in _paths(parts)):
+                kind = LakeError if isinstance(error, duckdb.IOException) else InputError
+                raise kind(f"sql: {error}") from error
+            # A merge has removed a file since we read its manifest; the new one names the successor.
             later = [dataset.manifest() for dataset in datasets]
             if all(new.parts == old.parts for new, old in zip(later, manifests, strict=True)):
-                raise LakeError(f"sql: {error}") from error
+                raise LakeError(f"sql: a part is missing: {error}") from error
             manifests = later
-        except duckdb.Error as error:
-            raise InputError(f"sql: {error}") from error
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, parts: _Parts, query: str) -> pl.DataFrame:
@@ -70,8 +73,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, parts: _Parts, query: str) ->
                 connection.execute(f'CREATE VIEW "{table.name}" AS {_view(table, by_dataset)}')
         except duckdb.InvalidInputException as error:
             raise LakeError(f"sql: {error}") from error
-        paths = [path for by_dataset in parts.values() for group in by_dataset for path, _ in group]
-        connection.execute(f"SET allowed_paths = {_list(paths)}")
+        connection.execute(f"SET allowed_paths = {_list(_paths(parts))}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         statements = connection.extract_statements(query)
@@ -87,6 +89,10 @@ def _by_table(datasets: Sequence[Dataset], manifests: Sequence[Manifest]) -> _Pa
         paths = [(str((dataset.directory / part.path).absolute()), part) for part in parts]
         found[manifest.key.market_table].append(paths)
     return found
+
+
+def _paths(parts: _Parts) -> list[str]:
+    return [path for by_dataset in parts.values() for group in by_dataset for path, _ in group]
 
 
 def _view(table: MarketTable, by_dataset: list[list[tuple[str, Part]]]) -> str:

@@ -40,6 +40,9 @@ class Semantics:
         ``bankruptcy``, ``limit``).
     open_interest_unit, open_interest_sides
         As published; the lake holds one side in base.
+    open_interest_history_stamp
+        ``instant``: rows of the past are known at their time; ``interval``: at the end of their interval, or
+        nobody says.
     clock
         What the venue's times are, where that is not plain milliseconds of the event.
     regimes
@@ -55,6 +58,7 @@ class Semantics:
     open_interest_unit: str
     open_interest_sides: int
     clock: str
+    open_interest_history_stamp: Literal["instant", "interval"] = "instant"
     regimes: tuple[Regime, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -35,6 +35,7 @@ VENUE = Venue(
         liquidation_price="bankruptcy",
         open_interest_unit="contracts, beside coin and USD",
         open_interest_sides=1,
+        open_interest_history_stamp="interval",
         clock="milliseconds; bars and statistics are stamped with their start; liquidations come unordered",
         regimes=(
             Regime(

@@ -1,0 +1,64 @@
+"""Which instruments of a venue are of a coin, by what the lake knows of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.lake.market_lake import Lake
+from powderkeg.venues.venue import Venue
+
+_TABLES = ("liquidations", "liquidation_totals")
+# Coins with small prices are traded by the thousand or more, as 1000PEPE, kPEPE and 1MBABYDOGE.
+_MULTIPLE = re.compile(r"(?:10{3,}|1[KM]|k(?=[A-Z]{2}))(?=[A-Za-z]{2})")
+_DOLLARS = frozenset(
+    {"USD", "USDT", "USDC", "USDE", "USD1", "FDUSD", "BUSD", "TUSD", "USDS", "PYUSD", "RLUSD"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CoinInstruments:
+    """Symbols with liquidations in the lake, sorted; and those left out, with what they are quoted in."""
+
+    symbols: tuple[str, ...]
+    not_in_dollars: dict[str, str]
+
+
+def coin_of(base: str) -> str:
+    """Return the coin that an instrument's base is, or is a multiple of, in upper case.
+
+    >>> coin_of("1000PEPE"), coin_of("kPEPE"), coin_of("btc")
+    ('PEPE', 'PEPE', 'BTC')
+    """
+    return _MULTIPLE.sub("", base, count=1).upper() if _MULTIPLE.match(base) else base.upper()
+
+
+def instruments_of_coin(lake: Lake, venue: Venue, coin: str) -> CoinInstruments:
+    """Return the instruments of a coin that have liquidations in the lake.
+
+    They are those whose base it is, by the last description of them in the lake, and the venue's main one if
+    the lake does not describe it. Dollars are added up whatever their kind; a multiple of a coin is the coin,
+    since its liquidations are counted in dollars too.
+
+    Raises
+    ------
+    LakeError
+        A file is missing or damaged.
+    """
+    in_lake = {summary.key.symbol for table in _TABLES for summary in lake.datasets(table, venue.name)}
+    main = venue.symbol(coin_of(coin))
+    symbols: list[str] = []
+    others: dict[str, str] = {}
+    for symbol in sorted(in_lake):
+        rows = lake.read(DatasetKey("instruments", venue.name, symbol), columns=("base", "quote"))
+        if not rows.height:
+            symbols += [symbol] if symbol == main else []
+            continue
+        base, quote = rows.row(-1)
+        if coin_of(base) == coin_of(coin):
+            if quote.upper() in _DOLLARS:
+                symbols.append(symbol)
+            else:
+                others[symbol] = quote
+    return CoinInstruments(tuple(symbols), others)

@@ -1,0 +1,225 @@
+"""``powderkeg lake verify`` and ``powderkeg lake compact``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.cli import lake_options, lake_selection
+from powderkeg.cli.options import Json
+from powderkeg.errors import InputError
+
+if TYPE_CHECKING:
+    from powderkeg.cli.lake_upkeep import DatasetProblem, Tidied
+    from powderkeg.lake.dataset_key import DatasetKey
+    from powderkeg.model.window import Window
+
+_MOST_LINES = 20
+
+
+def verify(
+    table: lake_selection.TableFilter = None,
+    venue: lake_selection.VenueFilter = None,
+    symbol: lake_selection.SymbolFilter = None,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Remove the coverage of damaged months, so that they are backfilled."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --forget: do it, and not only say what.")] = False,
+    lake: lake_options.LakePath = None,
+    settings: lake_options.SettingsPath = None,
+    as_json: Json = False,
+) -> None:
+    """Read every file of the tables and compare it with what the manifests say of it.
+
+    The status is 1 if anything is wrong. Example: powderkeg lake verify --venue binance
+    """
+    from powderkeg.cli.lake_coverage import windows_json
+    from powderkeg.cli.lake_upkeep import coverage_to_forget, problem_json, problems_in
+    from powderkeg.cli.terminal import counting, print_json
+    from powderkeg.cli.terminal_lake import key_json
+
+    if yes and not forget:
+        raise InputError("--yes was given without --forget; there is nothing to confirm")
+    store = lake_selection.existing_lake(lake, settings)
+    datasets = lake_selection.chosen_datasets(store, table, venue, symbol)
+    found: list[DatasetProblem] = []
+    with counting("Verifying") as move:
+        for number, dataset in enumerate(datasets):
+            move(number, len(datasets))
+            found += problems_in(store, dataset.key)
+        move(len(datasets), len(datasets))
+    damaged = coverage_to_forget(store, found)
+    if forget and yes:
+        for key, windows in damaged.items():
+            for window in windows:
+                store.remove_coverage(key, window)
+    if as_json:
+        print_json(
+            {
+                "lake": str(store.root),
+                "datasets": len(datasets),
+                "problems": [problem_json(one) for one in found],
+                "damaged_coverage": [
+                    {**key_json(key), "windows": windows_json(windows)} for key, windows in damaged.items()
+                ],
+                "forgotten": forget and yes,
+            }
+        )
+    else:
+        _print_problems(found, len(datasets))
+        _print_coverage_lost(found, damaged, forget, yes, lake_selection.lake_option(lake))
+    if found:
+        raise typer.Exit(1)
+
+
+def compact(
+    table: lake_selection.TableFilter = None,
+    venue: lake_selection.VenueFilter = None,
+    symbol: lake_selection.SymbolFilter = None,
+    lake: lake_options.LakePath = None,
+    settings: lake_options.SettingsPath = None,
+    as_json: Json = False,
+) -> None:
+    """Merge small files into one for each month, and move what a crashed recorder left into the tables.
+
+    Reads give the same rows before, during and after it. Segments of a recorder hold many tables and
+    symbols: they are moved unless --table or --symbol is given. Example: powderkeg lake compact
+    """
+    from powderkeg.cli.lake_upkeep import Tidied, merge_parts, move_segments, tidied_json
+    from powderkeg.cli.terminal import counting, print_json, working
+
+    store = lake_selection.existing_lake(lake, settings)
+    done = Tidied()
+    if table is None and symbol is None:
+        with working("Moving live segments"):
+            move_segments(store, None if venue is None else venue.lower(), done)
+    # A segment may have been all that there was of a venue.
+    datasets = lake_selection.chosen_datasets(store, table, venue, symbol)
+    with counting("Merging") as move:
+        merge_parts(store, datasets, done, move)
+    if as_json:
+        print_json(tidied_json(done))
+    else:
+        _print_tidied(done)
+    if done.failures:
+        raise typer.Exit(1)
+
+
+def _print_problems(found: Sequence[DatasetProblem], datasets: int) -> None:
+    from rich.text import Text
+
+    from powderkeg.cli.terminal import output
+    from powderkeg.cli.terminal_text import count_text, plain_text
+
+    checked = count_text(datasets, "dataset")
+    if not found:
+        output.print(f"{checked} verified: every file is what its manifest says.")
+        return
+    last = None
+    for one in found:
+        if one.key != last:
+            output.print(Text(plain_text(str(one.key)), style="bold"), soft_wrap=True)
+            last = one.key
+        problem = one.problem
+        output.print(Text.assemble(("  " + problem.kind, "bold red"), f": {problem.detail}"), soft_wrap=True)
+        output.print(Text(f"    file: {problem.path}", style="dim"), soft_wrap=True)
+        output.print(Text(f"    to do: {one.remedy}"), soft_wrap=True)
+    damaged = len({one.key for one in found})
+    output.print(f"\n{count_text(len(found), 'problem')} in {damaged:,} of {checked}.")
+
+
+def _print_coverage_lost(
+    found: Sequence[DatasetProblem],
+    damaged: Mapping[DatasetKey, Sequence[Window]],
+    forget: bool,
+    yes: bool,
+    lake_option: str,
+) -> None:
+    """Say which coverage rests on damaged files, and what was or can be done about it."""
+    from rich.text import Text
+
+    from powderkeg.cli.lake_upkeep import fetching_again
+    from powderkeg.cli.terminal import output
+    from powderkeg.cli.terminal_text import plain_text
+
+    if not damaged:
+        if forget:
+            output.print("No coverage rests on a damaged file: there is none to remove.")
+        return
+    done = forget and yes
+    output.print("\nCoverage removed:" if done else "\nCoverage that rests on damaged files:", style="bold")
+    for key, windows in damaged.items():
+        for window in windows:
+            output.print(Text(plain_text(f"  {key}: {window}")), soft_wrap=True)
+    if not done:
+        output.print(
+            "Nothing was removed. --forget --yes removes it, so that a backfill fetches it again.",
+            soft_wrap=True,
+        )
+        return
+    output.print("\nTo fetch it again:", style="bold")
+    for key, windows in damaged.items():
+        output.print(Text(f"  {fetching_again(key, windows, lake_option)}"), soft_wrap=True)
+    if any(one.month for one in found):
+        output.print(
+            "The damaged files stay listed. Until each is restored from a copy, reading its month fails.",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
+def _print_tidied(done: Tidied) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    from powderkeg.cli.terminal import messages, output
+    from powderkeg.cli.terminal_text import count_text, plain_text, size_text
+
+    for one in done.segments:
+        rows = ", ".join(f"{count:,} {table}" for table, count in one.rows.items()) or "no rows"
+        output.print(
+            f"moved {one.path.name}: {count_text(one.records, 'record')}, {rows}",
+            soft_wrap=True,
+            markup=False,
+        )
+        if one.unreadable_bytes:
+            aside = one.path.with_suffix(".damaged")
+            kept = f"; the segment is kept as {aside}" if aside.exists() else ""
+            output.print(
+                f"  {size_text(one.unreadable_bytes)} at its end cannot be read{kept}",
+                style="yellow",
+                soft_wrap=True,
+                markup=False,
+            )
+    for venue, segments in done.recording.items():
+        output.print(
+            f"{venue} is being recorded: its {count_text(segments, 'segment')} stay with the recorder",
+            soft_wrap=True,
+            markup=False,
+        )
+    merged = {key: one for key, one in done.datasets.items() if one.months}
+    if merged:
+        table = Table("dataset", "months", "parts", "dupl.", "conf.", box=SIMPLE, pad_edge=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for key, compacted in list(merged.items())[:_MOST_LINES]:
+            table.add_row(
+                Text(plain_text(str(key))),
+                f"{compacted.months:,}",
+                f"{compacted.parts_before:,} → {compacted.parts_after:,}",
+                f"{compacted.duplicates:,}",
+                f"{compacted.conflicts:,}",
+            )
+        output.print(table)
+        if len(merged) > _MOST_LINES:
+            output.print(f"and {len(merged) - _MOST_LINES:,} more datasets")
+    of = count_text(len(done.datasets), "dataset")
+    output.print(f"{len(merged):,} of {of} had parts to merge." if merged else f"{of}: nothing to merge.")
+    if done.failures:
+        messages.print("[bold red]Left as it is:[/]")
+        for line in done.failures:
+            messages.print(f"  {plain_text(line)}", markup=False, soft_wrap=True)

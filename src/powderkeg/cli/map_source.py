@@ -1,0 +1,211 @@
+"""Where a map's frames come from: the user's files, or the lake, filled first where it lacks something."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.cli import lake_options, options
+from powderkeg.errors import InputError, PowderkegError, VenueError
+from powderkeg.model.times import HOUR, duration_text, iso
+from powderkeg.model.window import Window
+
+if TYPE_CHECKING:
+    from powderkeg.ingest.backfill import BackfillReport, Progress
+    from powderkeg.lake.market_lake import Lake
+    from powderkeg.model.market_frame import MarketFrame
+    from powderkeg.settings.settings import Settings
+    from powderkeg.venues.venue import Venue
+
+_LAKE = "From the lake"
+_TABLES = ("bars", "mark_bars", "open_interest", "funding")
+_STALE = 6 * HOUR
+
+Coin = Annotated[
+    str | None,
+    typer.Argument(help="Coin, such as BTC: its map comes from the lake and the venues, without files."),
+]
+Venues = Annotated[
+    str | None,
+    typer.Option(
+        "--venues",
+        help="Venues, separated by commas. Default: all that publish their open interest's past.",
+        rich_help_panel=_LAKE,
+    ),
+]
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since", help="How much history the map grows from: a length, or a time.", rich_help_panel=_LAKE
+    ),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Ask no venue; take the lake as it is.", rich_help_panel=_LAKE)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedVenue:
+    """A venue that is not in the result, and why."""
+
+    venue: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapSource:
+    """The options that say where a map comes from; `market_command` turns its fields into options."""
+
+    bars: options.OptionalBars = None
+    open_interest: options.OptionalOpenInterest = None
+    symbol: options.OptionalSymbol = None
+    venue: options.Venue = None
+    mark: options.Mark = None
+    funding: options.Funding = None
+    sides: options.Sides = 1
+    open_interest_unit: options.Unit = None
+    open_interest_stamp: options.OpenInterestStamp = options.Stamp.INTERVAL
+    bar_step: options.BarStep = None
+    volume_scale: options.VolumeScale = 1.0
+    column: options.Columns = None
+    venues: Venues = None
+    since: Since = "30d"
+    offline: Offline = False
+    lake: lake_options.LakePath = None
+    settings: lake_options.SettingsPath = None
+
+    def from_files(self) -> MarketFrame:
+        """Return the frame of the user's files.
+
+        Raises
+        ------
+        InputError
+            One that is needed is missing, or as in `market_frame`.
+        """
+        if self.bars is None or self.open_interest is None or self.symbol is None:
+            raise InputError(
+                "no coin and no files: name a coin, as in `powderkeg map BTC`, or give --bars, "
+                "--open-interest and --symbol"
+            )
+        return options.MarketOptions(
+            bars=self.bars,
+            open_interest=self.open_interest,
+            symbol=self.symbol,
+            venue=self.venue,
+            mark=self.mark,
+            funding=self.funding,
+            sides=self.sides,
+            open_interest_unit=self.open_interest_unit,
+            open_interest_stamp=self.open_interest_stamp,
+            bar_step=self.bar_step,
+            volume_scale=self.volume_scale,
+            column=self.column,
+        ).frame()
+
+    def from_lake(self, coin: str, end: int | None) -> tuple[list[MarketFrame], list[SkippedVenue]]:
+        """Return a frame for each venue that has one, the freshest data fetched first, and who is left out.
+
+        Parameters
+        ----------
+        coin
+            Which coin.
+        end
+            Until when, UTC milliseconds; now without one.
+
+        Raises
+        ------
+        InputError
+            Files are given too, or no venue has what a map needs; the message says why for each.
+        """
+        from powderkeg.venues.registry import venues as venues_of
+
+        if self.bars is not None or self.open_interest is not None:
+            raise InputError(f"{coin} comes from the lake, --bars from a file; expected one of them")
+        chosen = lake_options.settings_of(self.settings, self.lake)
+        at = lake_options.now() if end is None else end
+        window = Window.between(lake_options.time_of(self.since, "--since", at), at)
+        asked = venues_of(lake_options.names_of(self.venues, ())) if self.venues else _with_history()
+        store = lake_options.lake_of(chosen, create=not self.offline)
+        failed = {} if self.offline else _filled(asked, coin, window, store, chosen)
+        return _frames(asked, coin, window, store, self.bar_step or "5m", failed)
+
+
+def _with_history() -> tuple[Venue, ...]:
+    from powderkeg.venues.registry import venues
+
+    return tuple(one for one in venues() if any(source.table == "open_interest" for source in one.history))
+
+
+def _filled(
+    asked: tuple[Venue, ...], coin: str, window: Window, lake: Lake, settings: Settings
+) -> dict[str, str]:
+    """Fetch what the lake lacks, all venues at once; return why each that failed did."""
+    from powderkeg.cli.terminal import counting
+    from powderkeg.ingest.backfill import backfill
+    from powderkeg.ingest.venue_client import VenueClient
+
+    failed: dict[str, str] = {}
+    steps: dict[str, Progress] = {}
+
+    async def one(venue: Venue) -> BackfillReport | None:
+        tables = [table for table in _TABLES if table not in venue.unavailable]
+
+        def progress(step: Progress) -> None:
+            steps[venue.name] = step
+            move(sum(one.done for one in steps.values()), sum(one.total for one in steps.values()))
+
+        try:
+            async with VenueClient(venue, settings.urls(venue.name)) as client:
+                return await backfill(
+                    client,
+                    lake,
+                    [coin],
+                    tables,
+                    window,
+                    interval=300_000,
+                    clock=lake_options.now,
+                    progress=progress,
+                )
+        except (VenueError, InputError) as error:
+            failed[venue.name] = str(error)
+            return None
+
+    async def run() -> None:
+        reports = await asyncio.gather(*(one(venue) for venue in asked))
+        for venue, report in zip(asked, reports, strict=True):
+            if report is not None and report.failures:
+                failed[venue.name] = report.failures[0]
+
+    with counting(f"Asking {', '.join(venue.title for venue in asked)}") as move:
+        asyncio.run(run())
+    return failed
+
+
+def _frames(
+    asked: tuple[Venue, ...], coin: str, window: Window, lake: Lake, bar_step: str, failed: dict[str, str]
+) -> tuple[list[MarketFrame], list[SkippedVenue]]:
+    from powderkeg.maps.lake_market import lake_market_frame
+
+    frames: list[MarketFrame] = []
+    skipped: list[SkippedVenue] = []
+    for venue in asked:
+        try:
+            frames.append(
+                lake_market_frame(lake, venue, venue.symbol(coin.upper()), window, bar_step=bar_step)
+            )
+        except PowderkegError as error:
+            skipped.append(SkippedVenue(venue.name, failed.get(venue.name, str(error))))
+    newest = max((frame.end for frame in frames), default=0)
+    for frame in list(frames):
+        if newest - frame.end > _STALE:
+            frames.remove(frame)
+            behind = duration_text(newest - frame.end)
+            reason = f"its bars end at {iso(frame.end)}, {behind} before the others'"
+            skipped.append(SkippedVenue(str(frame.venue), reason))
+    if not frames:
+        reasons = "; ".join(f"{one.venue}: {one.reason}" for one in skipped)
+        raise InputError(f"no venue has what a map of {coin} needs. {reasons}")
+    return frames, skipped
