@@ -13,6 +13,7 @@ from powderkeg.model.market_rows import (
     DeleveragingSignal,
     FundingRate,
     InstrumentRow,
+    LeverageTierRow,
     Liquidation,
     MarkPrice,
     OpenInterest,
@@ -124,11 +125,10 @@ def test_an_open_bar_is_not_kept() -> None:
 
 
 def test_a_subscription_that_is_refused_is_not_taken_for_silence() -> None:
-    control = VENUE.stream.read(
-        b'{"success":false,"ret_msg":"Invalid topic","conn_id":"x","op":"subscribe"}', {}
-    ).control
+    frame = b'{"success":false,"ret_msg":"error:handler not found,topic:trade.X","op":"subscribe"}'
+    control = VENUE.stream.read(frame, {}).control
     assert control is not None
-    assert (control.kind, control.detail) == ("refused", "Invalid topic")
+    assert (control.kind, control.channels) == ("refused", ("trade.X",))
 
 
 def test_a_refusal_inside_http_200_is_understood() -> None:
@@ -216,3 +216,17 @@ def test_recorded_frames_are_read(shared: Path) -> None:
     assert delta.books[0].asks == [(27451.0, 0.0)]
     assert delta.steps[0].last == 123456790
     assert VENUE.stream.read(sample(shared, "bybit", "ws_kline.json"), KNOWN).ignored
+
+
+@pytest.mark.parametrize("written", ["0.5", "0.005"])
+def test_maintenance_of_inverse_tiers_is_written_in_percent_or_as_a_fraction(written: str) -> None:
+    item = (
+        f'{{"id":1,"symbol":"BTCUSD","riskLimitValue":"150","maintenanceMargin":"{written}",'
+        '"initialMargin":"1","isLowestRisk":1,"maxLeverage":"100.00","mmDeduction":""}'
+    )
+    payload = f'{{"retCode":0,"retMsg":"OK","result":{{"category":"inverse","list":[{item}]}}}}'.encode()
+    (record,) = VENUE.snapshot("leverage_tiers").read(payload, KNOWN, 7)
+    assert isinstance(record.row, LeverageTierRow)
+    assert (record.row.maintenance_margin_rate, record.row.unit) == (0.005, "base")
+    with pytest.raises(PayloadError, match=r"maintenanceMargin is 50\.0 at maxLeverage 100\.0"):
+        VENUE.snapshot("leverage_tiers").read(payload.replace(written.encode(), b"50"), KNOWN, 7)

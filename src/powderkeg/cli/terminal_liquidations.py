@@ -235,7 +235,7 @@ def _print_small_print(result: RealisedLiquidations) -> None:
         print_note(
             "Corrected: with what a feed that shows one order per slot may have hidden, if orders came at "
             "random (low) to if they came in bursts (high). > is where all slots of a minute were taken: "
-            "there is no upper bound."
+            "nobody can say how many more there were."
         )
     print_note(
         f"Headline: 100 x larger / smaller side, (small) where the smaller is below {usd(LEAST_USD)}. "

@@ -101,8 +101,8 @@ def throttle_weights(times: IntArray, notional: FloatArray, slot: int) -> Thrott
     T / (T - N (1 - F)) events.
 
     Real events cluster inside a minute, so both are too low rather than too high; `CLUSTERING` times the
-    estimate is the upper bound. A minute listened to in part counts as listened to in whole, which
-    lowers both too.
+    estimate is the high end, which bursts of dozens of events in a slot still exceed. A minute listened to
+    in part counts as listened to in whole, which lowers both too.
 
     Parameters
     ----------

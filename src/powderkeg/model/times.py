@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-
-import numpy as np
+from numbers import Integral
+from typing import TYPE_CHECKING
 
 from powderkeg.errors import InputError
-from powderkeg.model.arrays import IntArray
+
+if TYPE_CHECKING:
+    from powderkeg.model.arrays import IntArray
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -50,7 +52,7 @@ def milliseconds(time: str | int | dt.date, name: str = "time") -> int:
         if time.tzinfo is None:
             time = time.replace(tzinfo=dt.UTC)
         time = int(time.timestamp() * 1000)
-    if isinstance(time, bool) or not isinstance(time, int | np.integer):
+    if isinstance(time, bool) or not isinstance(time, Integral):
         raise InputError(
             f"{name}: {time!r} is no time; expected ISO 8601 text, a datetime, a date or milliseconds"
         )
@@ -80,7 +82,7 @@ def duration(length: str | int | dt.timedelta, name: str = "duration") -> int:
     """
     if isinstance(length, dt.timedelta):
         length = length // dt.timedelta(milliseconds=1)
-    if isinstance(length, int | np.integer) and not isinstance(length, bool) and length > 0:
+    if isinstance(length, Integral) and not isinstance(length, bool) and length > 0:
         return int(length)
     match = _DURATION.fullmatch(length.strip()) if isinstance(length, str) else None
     if match is None or int(match[1]) == 0:
@@ -114,7 +116,7 @@ def epoch_milliseconds(values: IntArray, name: str) -> IntArray:
     for factor_up, factor_down in ((1000, 1), (1, 1), (1, 1_000), (1, 1_000_000)):
         low, high = first * factor_up // factor_down, last * factor_up // factor_down
         if low >= _EARLIEST and high < _LATEST:
-            return np.asarray(values * factor_up // factor_down, dtype=np.int64)
+            return (values * factor_up // factor_down).astype("int64")
     raise InputError(
         f"{name}: values from {first} to {last} are not epoch times in seconds, milliseconds, "
         "microseconds or nanoseconds between 2009 and 2100"

@@ -94,7 +94,8 @@ class HistorySource:
     depth
         How far back from now the venue answers, in ms; None back to the listing.
     lag
-        How long after a window's end its answer is complete, in ms.
+        How long after a window's end its answer is complete, in ms: what is asked for too soon would count as
+        complete, and never be asked for again. Ten seconds unless the venue is known to be slower.
     aligned, offset
         Windows must be whole spans that start at `offset` ms plus a multiple of the span: files by the day.
     contracts
@@ -110,7 +111,7 @@ class HistorySource:
     read: Callable[[bytes, Instrument, Window, int], Iterable[MarketRow]]
     population: str = ""
     depth: int | None = None
-    lag: int = 0
+    lag: int = 10_000
     aligned: bool = False
     offset: int = 0
     contracts: tuple[str, ...] = ("linear", "inverse")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from powderkeg.errors import PayloadError
-from powderkeg.model.times import MINUTE
+from powderkeg.model.times import HOUR, MINUTE
 from powderkeg.venues.asking import Instruments
 from powderkeg.venues.binance.events import EVENT_READERS, Event
 from powderkeg.venues.listening import Control, Feed, Reading, Stream
@@ -119,7 +119,7 @@ STREAM = Stream(
         Feed(
             tables=("trades",),
             channel=lambda symbol: f"{symbol.lower()}@aggTrade",
-            silence=10 * MINUTE,
+            silence=HOUR,
             host="stream_market",
         ),
         Feed(
@@ -138,7 +138,7 @@ STREAM = Stream(
         Feed(
             tables=("bars",),
             channel=lambda symbol: f"{symbol.lower()}@kline_1m",
-            silence=10 * MINUTE,
+            silence=HOUR,
             host="stream_market",
         ),
     ),

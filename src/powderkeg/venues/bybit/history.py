@@ -24,6 +24,8 @@ _BAR_CODES = {
 _SERIES_CODES = {
     5 * MINUTE: "5min", 15 * MINUTE: "15min", 30 * MINUTE: "30min", HOUR: "1h", 4 * HOUR: "4h", DAY: "1d",
 }  # fmt: skip
+# When an entry appears is not documented.
+_SERIES_LAG = 10 * MINUTE
 _BARS, _FUNDINGS, _INTERESTS, _RATIOS = 1000, 200, 200, 500
 
 
@@ -104,11 +106,10 @@ def _fundings(payload: bytes, _: Instrument, window: Window, __: int) -> list[Fu
 def _interests(payload: bytes, _: Instrument, window: Window, __: int) -> list[OpenInterest]:
     return [
         # The sum of both sides, in base for linear contracts.
-        OpenInterest(
-            row.timestamp, row.open_interest / 2, positive(row.open_interest, "openInterest"), "base", 2, None
-        )
+        OpenInterest(row.timestamp, both / 2, both, "base", 2, None)
         for row in result_of(payload, _INTEREST_ANSWER, "open interest").rows
         if window.start <= time_ms(row.timestamp, "timestamp") < window.end
+        for both in (non_negative(row.open_interest, "openInterest"),)
     ]
 
 
@@ -145,6 +146,7 @@ HISTORY = (
         span=lambda _: _FUNDINGS * HOUR,  # no instrument settles more often
         request=_asking("funding/history", first="startTime", last="endTime", limit=_FUNDINGS),
         read=_fundings,
+        lag=MINUTE,
     ),
     HistorySource(
         table="open_interest",
@@ -158,6 +160,7 @@ HISTORY = (
             code=("intervalTime", _SERIES_CODES),
         ),
         read=_interests,
+        lag=_SERIES_LAG,
         contracts=("linear",),  # the inverse series is in USD, without the price to turn it into base
     ),
     HistorySource(
@@ -169,5 +172,6 @@ HISTORY = (
             "account-ratio", first="startTime", last="endTime", limit=_RATIOS, code=("period", _SERIES_CODES)
         ),
         read=_ratios,
+        lag=_SERIES_LAG,
     ),
 )

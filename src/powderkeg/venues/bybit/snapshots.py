@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
+from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import DeleveragingSignal, InstrumentRow, InsuranceFund, LeverageTierRow
 from powderkeg.model.times import HOUR, MINUTE
 from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource
 from powderkeg.venues.bybit.answers import Answer, Page, result_of
-from powderkeg.venues.payload import decoder, finite, number_or_none, positive
+from powderkeg.venues.payload import decoder, finite, instrument_of, number_or_none, positive
 
 # One page holds every instrument of a category today; the cursor is followed all the same.
 _PAGE = "1000"
@@ -111,34 +112,49 @@ def _instruments(payload: bytes, _: Instruments, now: int) -> list[Record]:
     ]
 
 
-def _tiers(payload: bytes, _: Instruments, now: int) -> list[Record]:
+def _tiers(payload: bytes, instruments: Instruments, now: int) -> list[Record]:
     records = []
     floor, number, symbol = 0.0, 0, ""
     listed = result_of(payload, _RISK_ANSWER, "risk limit").rows
     for row in sorted(listed, key=lambda row: (row.symbol, row.risk_limit_value)):
         floor, number = (floor, number + 1) if row.symbol == symbol else (0.0, 1)
         symbol = row.symbol
+        leverage = positive(row.max_leverage, "maxLeverage")
         tier = LeverageTierRow(
             ts=now,
             tier=number,
             notional_floor=floor,
             notional_cap=positive(row.risk_limit_value, "riskLimitValue"),
-            maintenance_margin_rate=positive(row.maintenance_margin, "maintenanceMargin"),
+            maintenance_margin_rate=_rate(row.maintenance_margin, leverage),
             maintenance_amount=number_or_none(row.mm_deduction, "mmDeduction"),
-            maximum_leverage=positive(row.max_leverage, "maxLeverage"),
+            maximum_leverage=leverage,
+            unit="quote" if instrument_of(instruments, symbol).contract == "linear" else "base",
         )
         records.append(Record(symbol, tier))
         floor = tier.notional_cap
     return records
 
 
+def _rate(margin: float, leverage: float) -> float:
+    """Return a maintenance rate: below the initial one, 1 / leverage, written as a fraction or in percent.
+
+    The documentation's examples have both, 0.005 for linear and 0.5 for inverse contracts.
+    """
+    for rate in (positive(margin, "maintenanceMargin"), margin / 100):
+        if rate < 1 / leverage:
+            return rate
+    raise PayloadError(
+        f"maintenanceMargin is {margin!r} at maxLeverage {leverage!r}; expected less than 1 / it"
+    )
+
+
 def _funds(payload: bytes, _: Instruments, now: int) -> list[Record]:
     page = result_of(payload, _FUND_ANSWER, "insurance")
     ts = page.updated_time or now
     return [
-        # Pools of several symbols name them all; the dataset is the pool, not one of its symbols.
+        # Pools of several symbols list them all, and the list changes: the first names the pool.
         Record(
-            f"{row.coin} pool {row.symbols}".strip(),
+            f"{row.coin} pool of {row.symbols.split(',')[0]}".removesuffix(" of "),
             InsuranceFund(ts, row.coin, finite(row.balance, "balance")),
         )
         for row in page.rows

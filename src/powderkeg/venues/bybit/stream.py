@@ -23,7 +23,7 @@ from powderkeg.model.market_rows import (
     TakerSide,
     Trade,
 )
-from powderkeg.model.times import MINUTE, SECOND
+from powderkeg.model.times import HOUR, MINUTE, SECOND
 from powderkeg.venues.asking import Instruments, Record
 from powderkeg.venues.listening import BookChange, Control, Feed, Reading, SequenceStep, Stream
 from powderkeg.venues.payload import (
@@ -184,11 +184,11 @@ def _ticker(message: _Envelope, instruments: Instruments) -> Reading:
         records.append(Record(ticker.symbol, row))
     interest = number_or_none(ticker.open_interest, "openInterest")
     if interest is not None and instrument.contract == "linear":
-        positive(interest, "openInterest")
+        non_negative(interest, "openInterest")
         # The sum of both sides.
         records.append(Record(ticker.symbol, OpenInterest(ts, interest / 2, interest, "base", 2, None)))
     elif interest is not None and mark is not None:
-        positive(interest, "openInterest")
+        non_negative(interest, "openInterest")
         one_side = interest / 2 / mark
         records.append(Record(ticker.symbol, OpenInterest(ts, one_side, interest, "quote", 2, mark)))
     return Reading(records, ignored="" if records else "a change of neither mark price nor open interest")
@@ -256,10 +256,13 @@ def read(frame: bytes, instruments: Instruments) -> Reading:
     if message.op in {"ping", "pong"} or message.ret_msg == "pong":
         return Reading(control=Control("pong"))
     if message.success is not None:
-        return Reading(control=Control("subscribed" if message.success else "refused", message.ret_msg))
+        if message.success:
+            return Reading(control=Control("subscribed"))
+        return Reading(control=Control("refused", message.ret_msg, tuple(_NAMED.findall(message.ret_msg))))
     raise PayloadError(f"message has neither topic nor op; payload begins {excerpt(frame)}")
 
 
+_NAMED = re.compile(r"topic:\s*([\w.]+)", re.IGNORECASE)
 _TOPIC = re.compile(rb'"topic"\s*:\s*"([^"]*)"')
 
 
@@ -276,7 +279,7 @@ def _subscribe(channels: Sequence[str]) -> list[bytes]:
 STREAM = Stream(
     feeds=(
         Feed(tables=("liquidations",), channel=lambda symbol: f"allLiquidation.{symbol}"),
-        Feed(tables=("trades",), channel=lambda symbol: f"publicTrade.{symbol}", silence=10 * MINUTE),
+        Feed(tables=("trades",), channel=lambda symbol: f"publicTrade.{symbol}", silence=HOUR),
         Feed(
             tables=("depth_levels",),
             channel=lambda symbol: f"orderbook.{_DEPTH}.{symbol}",

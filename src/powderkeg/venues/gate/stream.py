@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from powderkeg.errors import PayloadError
-from powderkeg.model.times import MINUTE, SECOND
+from powderkeg.model.times import HOUR, MINUTE, SECOND
 from powderkeg.venues.asking import Instruments
 from powderkeg.venues.gate.messages import READERS, Message
 from powderkeg.venues.listening import Control, Feed, Reading, Stream
@@ -145,7 +145,7 @@ def _subscribe(channels: Sequence[str]) -> list[bytes]:
 STREAM = Stream(
     feeds=(
         Feed(tables=("liquidations",), channel=lambda _: _LIQUIDATIONS, every_symbol=True),
-        Feed(tables=("trades",), channel=lambda symbol: f"futures.trades:{symbol}", silence=10 * MINUTE),
+        Feed(tables=("trades",), channel=lambda symbol: f"futures.trades:{symbol}", silence=HOUR),
         Feed(
             tables=("depth_levels",),
             channel=lambda symbol: f"futures.order_book:{symbol},{_BOOK}",

@@ -22,7 +22,7 @@ from powderkeg.model.market_rows import (
     TakerSide,
     Trade,
 )
-from powderkeg.model.times import MINUTE, SECOND
+from powderkeg.model.times import HOUR, MINUTE, SECOND
 from powderkeg.venues.asking import Instruments, Record
 from powderkeg.venues.listening import BookChange, Control, Feed, Reading, SequenceStep, Stream
 from powderkeg.venues.okx.answers import perpetual_of
@@ -230,7 +230,7 @@ STREAM = Stream(
             channel=lambda _: f"liquidation-orders:{ALL_SWAPS}",
             every_symbol=True,
         ),
-        Feed(tables=("trades",), channel=lambda symbol: f"trades:{symbol}", silence=10 * MINUTE),
+        Feed(tables=("trades",), channel=lambda symbol: f"trades:{symbol}", silence=HOUR),
         Feed(
             tables=("depth_levels",),
             channel=lambda symbol: f"books5:{symbol}",
@@ -241,7 +241,7 @@ STREAM = Stream(
         Feed(
             tables=("open_interest",),
             channel=lambda symbol: f"open-interest:{symbol}",
-            silence=10 * MINUTE,  # every three seconds, but only while it changes
+            silence=HOUR,  # every three seconds, but only while it changes
         ),
         Feed(
             tables=("bars",),
