@@ -1,4 +1,4 @@
-"""Merging what many appends wrote: one part for each month, whatever instant a crash comes at."""
+"""Merging what many appends wrote: one part for each period, whatever instant a crash comes at."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Compacted:
 
 
 def compact_dataset(dataset: Dataset) -> Compacted:
-    """Merge the parts of every month that has several, and return what was done.
+    """Merge the parts of every period that has several, and return what was done.
 
-    One month is in memory at a time, and other writers wait for one month only. Files that were merged are
+    A period is a month, or a day for big tables. One period is in memory at a time, and other writers wait for one only. Files that were merged are
     removed once the manifest that does without them is durable.
 
     Raises
@@ -47,29 +47,29 @@ def compact_dataset(dataset: Dataset) -> Compacted:
     before = dataset.manifest()
     if not before.parts and not dataset.directory.is_dir():
         return Compacted(0, 0, 0, 0, 0)
-    months = duplicates = conflicts = 0
-    for month in sorted({part.month for part in before.parts}):
-        merged = _merge_month(dataset, month)
+    periods = duplicates = conflicts = 0
+    for period in sorted({part.period for part in before.parts}):
+        merged = _merge_period(dataset, period)
         if merged is not None:
-            months += 1
+            periods += 1
             duplicates += merged.duplicates
             conflicts += merged.conflicts
     with dataset.writing() as manifest:
         dataset.remove_leftovers(manifest)
-    return Compacted(months, len(before.parts), len(manifest.parts), duplicates, conflicts)
+    return Compacted(periods, len(before.parts), len(manifest.parts), duplicates, conflicts)
 
 
-def _merge_month(dataset: Dataset, month: str) -> OneRowPerKey | None:
+def _merge_period(dataset: Dataset, period: str) -> OneRowPerKey | None:
     table = dataset.key.market_table
     with dataset.writing() as manifest:
-        parts = [part for part in manifest.parts if part.month == month]
+        parts = [part for part in manifest.parts if part.period == period]
         if len(parts) < 2:
             return None
         rows = merged_rows(dataset, parts, None, list(part_schema(table)))
         if not isinstance(rows, OneRowPerKey):
             raise missing_part(dataset, rows)
         written = write_part(dataset.directory, rows.frame, table, manifest.next_generation)
-        others = tuple(part for part in manifest.parts if part.month != month)
+        others = tuple(part for part in manifest.parts if part.period != period)
         dataset.save(
             manifest.with_parts((*others, written), duplicates=rows.duplicates, conflicts=rows.conflicts)
         )

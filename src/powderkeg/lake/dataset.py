@@ -21,7 +21,7 @@ from powderkeg.lake.durable_files import (
 from powderkeg.lake.manifest import MANIFEST, Manifest, empty_manifest, load_manifest, manifest_text
 
 LOCK = ".lock"
-_MONTH = "month="
+_PERIODS = ("month=", "day=")
 _OURS = re.compile(rf"\d{{12}}-[0-9a-f]{{12}}\.parquet|\..*{re.escape(TEMPORARY)}")
 
 
@@ -32,7 +32,7 @@ class Dataset:
     Attributes
     ----------
     directory
-        Where its manifest and its months are.
+        Where its manifest and its parts are.
     key
         Which dataset it is.
     """
@@ -81,15 +81,15 @@ class Dataset:
         """
         write_durably(self.directory / MANIFEST, manifest_text(manifest).encode())
 
-    def leftovers(self, manifest: Manifest, months: set[str] | None = None) -> list[Path]:
+    def leftovers(self, manifest: Manifest, periods: set[str] | None = None) -> list[Path]:
         """Return files that the manifest does not list: parts never finished, or merged into others.
 
         Parameters
         ----------
         manifest
             What counts.
-        months
-            Look into these months only, and beside the manifest; None looks into all.
+        periods
+            Look into these only, and beside the manifest; None looks into all.
 
         Raises
         ------
@@ -98,16 +98,16 @@ class Dataset:
         """
         listed = {part.path for part in manifest.parts}
         beside = names_in(self.directory)
-        if months is None:
-            months = {name for name in beside if name.startswith(_MONTH)}
-        inside = [f"{month}/{name}" for month in sorted(months) for name in names_in(self.directory / month)]
+        if periods is None:
+            periods = {name for name in beside if name.startswith(_PERIODS)}
+        inside = [f"{one}/{name}" for one in sorted(periods) for name in names_in(self.directory / one)]
         return [
             self.directory / name
             for name in (*beside, *inside)
             if _OURS.fullmatch(name.rpartition("/")[2]) and name not in listed
         ]
 
-    def remove_leftovers(self, manifest: Manifest, months: set[str] | None = None) -> None:
+    def remove_leftovers(self, manifest: Manifest, periods: set[str] | None = None) -> None:
         """Remove what `leftovers` finds; only within `writing`, where no other writer's file is half done."""
-        for path in self.leftovers(manifest, months):
+        for path in self.leftovers(manifest, periods):
             remove_file(path)

@@ -24,7 +24,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One Parquet file of a dataset: rows of one UTC month, sorted, one row per key.
+    """One Parquet file of a dataset: rows of one UTC month or day, sorted, one row per key.
 
     Attributes
     ----------
@@ -55,8 +55,8 @@ class Part:
     table_version: int
 
     @property
-    def month(self) -> str:
-        """The month of its rows, as in ``month=2025-01``."""
+    def period(self) -> str:
+        """The time of its rows, as in ``month=2025-01`` or ``day=2025-01-31``."""
         return self.path.split("/", 1)[0]
 
     def overlaps(self, window: Window | None) -> bool:

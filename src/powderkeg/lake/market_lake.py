@@ -213,9 +213,10 @@ class Lake:
             yield summary_of(dataset)
 
     def compact(self, key: DatasetKey) -> Compacted:
-        """Merge the parts of every month that has several, and return what was done; reads stay the same.
+        """Merge the parts of every period that has several, and return what was done; reads stay the same.
 
-        One month is in memory at a time; appends to the dataset wait for one month only.
+        A period is a month, or a day for trades and order books. One is in memory at a time; appends to the
+        dataset wait for one only.
 
         Raises
         ------

@@ -16,25 +16,28 @@ from powderkeg.lake.manifest import Part
 from powderkeg.model.market_rows import MarketTable
 from powderkeg.model.window import Window
 
-# Small enough that a short window of a month of trades reads a fraction of its file.
+# Small enough that a short window of a day of trades reads a fraction of its file.
 _ROWS_PER_GROUP = 131_072
 
 
-def month_of(ts: int) -> str:
-    """Return the directory for rows of this time: ``month=2025-01``, by UTC."""
-    return f"month={dt.datetime.fromtimestamp(ts / 1000, dt.UTC):%Y-%m}"
+def period_of(ts: int, table: MarketTable) -> str:
+    """Return the directory for this time, by UTC: ``month=2025-01``, or ``day=2025-01-31`` in big tables."""
+    moment = dt.datetime.fromtimestamp(ts / 1000, dt.UTC)
+    return f"day={moment:%Y-%m-%d}" if table.by_day else f"month={moment:%Y-%m}"
 
 
-def split_by_month(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the rows of each UTC month, in their order; the frame is sorted by `ts` and not empty."""
-    if month_of(frame["ts"][0]) == month_of(frame["ts"][-1]):
+def split_by_period(frame: pl.DataFrame, table: MarketTable) -> list[pl.DataFrame]:
+    """Return the rows of each period, in their order; the frame is sorted by `ts` and not empty."""
+    if period_of(frame["ts"][0], table) == period_of(frame["ts"][-1], table):
         return [frame]
-    month = pl.from_epoch("ts", time_unit="ms").dt.truncate("1mo").alias("__month")
-    return frame.with_columns(month).partition_by("__month", maintain_order=True, include_key=False)
+    period = (
+        pl.from_epoch("ts", time_unit="ms").dt.truncate("1d" if table.by_day else "1mo").alias("__period")
+    )
+    return frame.with_columns(period).partition_by("__period", maintain_order=True, include_key=False)
 
 
 def write_part(directory: Path, frame: pl.DataFrame, table: MarketTable, generation: int) -> Part:
-    """Write rows of one month, sorted and one per key, as a part, and return its entry for the manifest.
+    """Write rows of one period, sorted and one per key, as a part, and return its entry for the manifest.
 
     Raises
     ------
@@ -47,9 +50,9 @@ def write_part(directory: Path, frame: pl.DataFrame, table: MarketTable, generat
     )
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
-    month = month_of(frame["ts"][0])
-    make_directory(directory / month)
-    path = f"{month}/{generation:012}-{digest[:12]}.parquet"
+    period = period_of(frame["ts"][0], table)
+    make_directory(directory / period)
+    path = f"{period}/{generation:012}-{digest[:12]}.parquet"
     write_durably(directory / path, content)
     return Part(
         path=path,

@@ -12,7 +12,7 @@ from powderkeg.errors import LakeError
 from powderkeg.lake.checked_rows import part_schema, sort_order
 from powderkeg.lake.dataset import Dataset
 from powderkeg.lake.manifest import MANIFEST, Part
-from powderkeg.lake.part_files import month_of, read_part
+from powderkeg.lake.part_files import period_of, read_part
 
 ProblemKind = Literal["manifest", "missing", "checksum", "unreadable", "rows", "times", "order", "leftover"]
 
@@ -26,7 +26,7 @@ class Problem:
     kind
         ``manifest``: it cannot be used. ``missing``: a part has no file. ``checksum``: a file holds other
         bytes. ``unreadable``: a file is no Parquet with the table's columns. ``rows``, ``times``, ``order``:
-        another number of rows, rows outside the stated times or the month, rows unsorted or one key twice.
+        another number of rows, rows outside the stated times or the period, rows unsorted or one key twice.
         ``leftover``: a file that is not listed; harmless, the next writer removes it.
     path
         The file.
@@ -85,8 +85,8 @@ def _problems_of_part(dataset: Dataset, part: Part) -> Iterator[Problem]:
         yield Problem(
             "times", path, f"ts is {first!r} to {last!r}; expected {part.first_ts} to {part.last_ts}"
         )
-    if {month_of(part.first_ts), month_of(part.last_ts)} != {part.month}:
-        yield Problem("times", path, f"ts is {part.first_ts} to {part.last_ts}; expected {part.month}")
+    if {period_of(part.first_ts, table), period_of(part.last_ts, table)} != {part.period}:
+        yield Problem("times", path, f"ts is {part.first_ts} to {part.last_ts}; expected {part.period}")
     keys = rows.select(sort_order(table))
     if not keys.equals(keys.unique().sort(keys.columns)):
         yield Problem("order", path, f"expected rows that ascend by {', '.join(keys.columns)}, each once")

@@ -13,7 +13,7 @@ from powderkeg.lake.dataset import Dataset
 from powderkeg.lake.durable_files import remove_file
 from powderkeg.lake.manifest import Manifest, Part
 from powderkeg.lake.one_row_per_key import GENERATION, one_row_per_key
-from powderkeg.lake.part_files import month_of, split_by_month, write_part
+from powderkeg.lake.part_files import period_of, split_by_period, write_part
 from powderkeg.model.window import Window, missing, united
 
 
@@ -27,9 +27,9 @@ class Appended:
         Rows written, one per key.
     duplicates, conflicts
         Rows of this append that gave way to another of it with the same key: one with the same values, and
-        one with others. What it shares with earlier appends shows when months are merged.
+        one with others. What it shares with earlier appends shows when parts are merged.
     parts
-        Files written, one for each month.
+        Files written, one for each period.
     applied
         False where the batch had been applied before and nothing was done.
     """
@@ -71,8 +71,8 @@ def append_rows(
         check_name("batch", batch, "an id, or None")
     table = dataset.key.market_table
     rows = one_row_per_key(frame.with_columns(pl.lit(0).alias(GENERATION)), table)
-    months = split_by_month(rows.frame) if rows.frame.height else []
-    if not months and not windows and batch is None:
+    periods = split_by_period(rows.frame, table) if rows.frame.height else []
+    if not periods and not windows and batch is None:
         return Appended(0, 0, 0, 0)
     with dataset.writing() as manifest:
         if batch in manifest.batches:
@@ -80,21 +80,21 @@ def append_rows(
         changed = replace(manifest, covered=united((*manifest.covered, *windows)))
         if batch is not None:
             changed = replace(changed, batches=(*manifest.batches, batch))
-        if months:
-            dataset.remove_leftovers(manifest, {month_of(month["ts"][0]) for month in months})
-            written = _written(dataset, months, manifest)
+        if periods:
+            dataset.remove_leftovers(manifest, {period_of(one["ts"][0], table) for one in periods})
+            written = _written(dataset, periods, manifest)
             changed = changed.with_parts(
                 (*manifest.parts, *written), duplicates=rows.duplicates, conflicts=rows.conflicts
             )
         dataset.save(changed)
-    return Appended(rows.frame.height, rows.duplicates, rows.conflicts, len(months))
+    return Appended(rows.frame.height, rows.duplicates, rows.conflicts, len(periods))
 
 
-def _written(dataset: Dataset, months: list[pl.DataFrame], manifest: Manifest) -> list[Part]:
+def _written(dataset: Dataset, periods: list[pl.DataFrame], manifest: Manifest) -> list[Part]:
     table, generation = dataset.key.market_table, manifest.next_generation
     written: list[Part] = []
     try:
-        written.extend(write_part(dataset.directory, month, table, generation) for month in months)
+        written.extend(write_part(dataset.directory, one, table, generation) for one in periods)
     except LakeError:
         # On a full disk the room is wanted back at once; the next writer would find them too.
         for part in written:

@@ -301,12 +301,15 @@ class MarketTable:
         Columns that tell two rows apart: rows of one instrument that agree in all of them are one row.
     version
         Rises when the meaning of a column changes.
+    by_day
+        Kept in files of a day rather than of a month: a month would not fit into memory.
     """
 
     name: str
     row: type[MarketRow]
     key: tuple[str, ...]
     version: int = 1
+    by_day: bool = False
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -343,8 +346,8 @@ TABLES: tuple[MarketTable, ...] = (
         ("ts", "event_id", "position_side", "price", "quantity", "occurrence"),
     ),
     MarketTable("liquidation_totals", LiquidationTotal, ("interval_ms", "ts")),
-    MarketTable("trades", Trade, ("ts", "trade_id")),
-    MarketTable("depth_levels", DepthLevel, ("ts", "side", "level")),
+    MarketTable("trades", Trade, ("ts", "trade_id"), by_day=True),
+    MarketTable("depth_levels", DepthLevel, ("ts", "side", "level"), by_day=True),
     MarketTable("depth_bands", DepthBand, ("ts", "distance")),
     MarketTable("insurance_funds", InsuranceFund, ("ts", "asset")),
     MarketTable("deleveraging_signals", DeleveragingSignal, ("ts",)),
