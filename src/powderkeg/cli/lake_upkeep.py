@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +19,12 @@ from powderkeg.lake.durable_files import names_in
 from powderkeg.lake.market_lake import Lake
 from powderkeg.lake.segments import live_segments
 from powderkeg.lake.verification import Problem
-from powderkeg.model.times import iso
+from powderkeg.model.times import DAY, iso, milliseconds
 from powderkeg.model.window import Window
 
 if TYPE_CHECKING:
     from powderkeg.lake.dataset import Dataset
 
-_MONTH = "month="
 _OF_FILES = {"missing", "checksum", "unreadable", "rows", "times", "order"}
 
 
@@ -36,14 +36,14 @@ class DatasetProblem:
     problem: Problem
 
     @property
-    def month(self) -> Window | None:
-        """The month whose rows are damaged; None where no rows are, or where they cannot be told."""
-        name = self.problem.path.parent.name
-        if self.problem.kind not in _OF_FILES or not name.startswith(_MONTH):
+    def period(self) -> Window | None:
+        """The month or day whose rows are damaged; None where no rows are, or where they cannot be told."""
+        if self.problem.kind not in _OF_FILES:
             return None
-        first = dt.datetime.strptime(name.removeprefix(_MONTH), "%Y-%m").replace(tzinfo=dt.UTC)
-        next_first = (first + dt.timedelta(days=31)).replace(day=1)
-        return Window(int(first.timestamp()) * 1000, int(next_first.timestamp()) * 1000)
+        unit, _, name = self.problem.path.parent.name.partition("=")
+        start = dt.datetime.fromisoformat(name if unit == "day" else f"{name}-01").replace(tzinfo=dt.UTC)
+        days = 1 if unit == "day" else calendar.monthrange(start.year, start.month)[1]
+        return Window(milliseconds(start), milliseconds(start) + days * DAY)
 
     @property
     def remedy(self) -> str:
@@ -55,8 +55,8 @@ class DatasetProblem:
         if self.problem.kind == "leftover":
             return "harmless; powderkeg lake compact removes it"
         return (
-            "restore the file from a copy; without one, --forget: the month no longer counts as complete, "
-            "and a backfill fetches it again"
+            "restore the file from a copy; without one, --forget: its month or day no longer counts as "
+            "complete, and a backfill fetches it again"
         )
 
 
@@ -72,11 +72,11 @@ def problems_in(lake: Lake, key: DatasetKey) -> list[DatasetProblem]:
 
 
 def coverage_to_forget(lake: Lake, problems: Sequence[DatasetProblem]) -> dict[DatasetKey, list[Window]]:
-    """Return the covered times of the months that are damaged, by dataset."""
+    """Return the covered times of the months and days that are damaged, by dataset."""
     found: dict[DatasetKey, list[Window]] = {}
-    for key, month in dict.fromkeys((one.key, one.month) for one in problems):
-        if month is not None:
-            parts = [part for window in lake.covered(key) if (part := window.overlap(month))]
+    for key, period in dict.fromkeys((one.key, one.period) for one in problems):
+        if period is not None:
+            parts = [part for window in lake.covered(key) if (part := window.overlap(period))]
             found.setdefault(key, []).extend(parts)
     return {key: windows for key, windows in found.items() if windows}
 
@@ -114,7 +114,7 @@ class Tidied:
     recording
         Venues that are being recorded, with the number of their segments: their recorder moves those.
     datasets
-        What was merged, by dataset; months is 0 where nothing was.
+        What was merged, by dataset; its months (or days) are 0 where nothing was.
     failures
         What was left as it is, and why.
     """
@@ -128,8 +128,8 @@ class Tidied:
 def move_segments(lake: Lake, venue: str | None, done: Tidied) -> None:
     """Move the segments that crashes left into the tables, oldest first.
 
-    While a venue is being recorded all of its segments are the recorder's: it has those that it finished in
-    line, and would miss one that somebody else moved.
+    While a venue is being recorded its segments are left to the recorder, which has those that it finished
+    in line and counts what it moves.
     """
     names = [unquote(name) for name in names_in(lake.root / "live")]
     for name in names if venue is None else [one for one in names if one == venue]:
@@ -142,8 +142,7 @@ def move_segments(lake: Lake, venue: str | None, done: Tidied) -> None:
             try:
                 done.segments.append(compact_segment(lake.root, path))
             except PowderkegError as error:
-                if path.exists():  # otherwise a recorder that has just begun was quicker
-                    done.failures.append(f"{path}: {error}")
+                done.failures.append(f"{path}: {error}")
 
 
 def merge_parts(
@@ -186,7 +185,7 @@ def tidied_json(done: Tidied) -> dict[str, Any]:
         "datasets": [
             {
                 **key_json(key),
-                "months": one.months,
+                "periods": one.months,
                 "parts_before": one.parts_before,
                 "parts_after": one.parts_after,
                 "duplicates": one.duplicates,
@@ -200,6 +199,6 @@ def tidied_json(done: Tidied) -> dict[str, Any]:
 
 def _damage(lake: Lake, dataset: Dataset) -> Iterator[DatasetProblem]:
     """Yield what is wrong with a dataset that has something to merge."""
-    months = [part.month for part in dataset.manifest().parts]
-    if len(set(months)) < len(months):
+    periods = [part.period for part in dataset.manifest().parts]
+    if len(set(periods)) < len(periods):
         yield from problems_in(lake, dataset.key)

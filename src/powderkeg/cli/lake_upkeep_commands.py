@@ -25,9 +25,9 @@ def verify(
     symbol: lake_selection.SymbolFilter = None,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Remove the coverage of damaged months, so that they are backfilled."),
+        typer.Option("--forget", help="Name the coverage that rests on damaged files, to backfill it."),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --forget: do it, and not only say what.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --forget: remove that coverage.")] = False,
     lake: lake_options.LakePath = None,
     settings: lake_options.SettingsPath = None,
     as_json: Json = False,
@@ -83,7 +83,7 @@ def compact(
     settings: lake_options.SettingsPath = None,
     as_json: Json = False,
 ) -> None:
-    """Merge small files into one for each month, and move what a crashed recorder left into the tables.
+    """Merge small files into one for each month or day, and move what a crash left into the tables.
 
     Reads give the same rows before, during and after it. Segments of a recorder hold many tables and
     symbols: they are moved unless --table or --symbol is given. Example: powderkeg lake compact
@@ -163,9 +163,9 @@ def _print_coverage_lost(
     output.print("\nTo fetch it again:", style="bold")
     for key, windows in damaged.items():
         output.print(Text(f"  {fetching_again(key, windows, lake_option)}"), soft_wrap=True)
-    if any(one.month for one in found):
+    if any(one.period for one in found):
         output.print(
-            "The damaged files stay listed. Until each is restored from a copy, reading its month fails.",
+            "The damaged files stay listed. Until each is restored from a copy, reading its times fails.",
             style="yellow",
             soft_wrap=True,
         )
@@ -203,7 +203,7 @@ def _print_tidied(done: Tidied) -> None:
         )
     merged = {key: one for key, one in done.datasets.items() if one.months}
     if merged:
-        table = Table("dataset", "months", "parts", "dupl.", "conf.", box=SIMPLE, pad_edge=False)
+        table = Table("dataset", "periods", "parts", "dupl.", "conf.", box=SIMPLE, pad_edge=False)
         for column in table.columns[1:]:
             column.justify = "right"
         for key, compacted in list(merged.items())[:_MOST_LINES]:

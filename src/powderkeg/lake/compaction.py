@@ -36,8 +36,8 @@ class Compacted:
 def compact_dataset(dataset: Dataset) -> Compacted:
     """Merge the parts of every period that has several, and return what was done.
 
-    A period is a month, or a day for big tables. One period is in memory at a time, and other writers wait for one only. Files that were merged are
-    removed once the manifest that does without them is durable.
+    A period is a month, or a day for big tables. One is in memory at a time, and other writers wait for one
+    only. Files that were merged are removed once the manifest that does without them is durable.
 
     Raises
     ------
