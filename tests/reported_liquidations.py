@@ -12,6 +12,8 @@ from powderkeg.model.market_rows import (
     Liquidation,
     LiquidationTotal,
     MarketRow,
+    PositionSide,
+    PositionSide,
     StreamGap,
     variant_of,
 )
@@ -23,7 +25,7 @@ START = 1_773_705_600_000  # 2026-03-17T00:00:00Z
 
 def order(
     ts: int,
-    side: str,
+    side: PositionSide,
     notional: float,
     *,
     price: float = 100_000.0,
@@ -32,10 +34,8 @@ def order(
 ) -> Liquidation:
     """Return a liquidation `ts` ms after START."""
     assert side in {"long", "short"}
-    side_word = "long" if side == "long" else "short"
-    return Liquidation(
-        START + ts, side_word, price, meaning, notional / price, notional, None, "", occurrence
-    )
+    side_word: PositionSide = "long" if side == "long" else "short"
+    return Liquidation(START + ts, side, price, meaning, notional / price, notional, None, "", occurrence)
 
 
 def total(ts: int, interval: int, long_usd: float, short_usd: float) -> LiquidationTotal:

@@ -10,6 +10,7 @@ import pytest
 from powderkeg.analytics.liquidation_feeds import Feed, read_feed
 from powderkeg.analytics.realised_imbalance import RealisedImbalance, realised_imbalances
 from powderkeg.lake.market_lake import Lake
+from powderkeg.model.market_rows import PositionSide
 from powderkeg.model.times import DAY, HOUR, MINUTE
 from powderkeg.model.window import Window
 from powderkeg.venues.registry import venue
@@ -17,6 +18,7 @@ from reported_liquidations import START, MadeLake, order, total
 
 DAYS = 10
 END = DAYS * DAY
+SIDES: tuple[PositionSide, PositionSide] = ("long", "short")
 
 
 @pytest.fixture
@@ -37,10 +39,10 @@ def hours(made: MadeLake, shares: list[float], *, first: int = 0) -> None:
         "bybit",
         "BTCUSDT",
         [
-            order(hour * HOUR + part * 5 * MINUTE + side, word, amount * 1e6 / 12)
+            order(hour * HOUR + part * 5 * MINUTE + side, SIDES[side], amount * 1e6 / 12)
             for hour, share in enumerate(shares, start=first)
             for part in range(12)
-            for side, (word, amount) in enumerate((("long", share), ("short", 1 - share)))
+            for side, amount in enumerate((share, 1 - share))
             if amount
         ],
         [(first * HOUR, (first + len(shares)) * HOUR)],
@@ -52,7 +54,8 @@ def test_last_hours_are_told_with_headline_imbalance_and_interval(made: MadeLake
     hour, four, twelve, day = imbalances(made, ("bybit", "BTCUSDT"))
     assert hour.long_usd == pytest.approx(7.5e5)
     assert hour.headline is not None
-    assert hour.headline[:2] == (pytest.approx(300), "long")
+    assert hour.headline[0] == pytest.approx(300)
+    assert hour.headline[1] == "long"
     assert hour.imbalance == pytest.approx(0.5)
     assert four.imbalance == pytest.approx(0.125)
     for one in (hour, four, twelve, day):

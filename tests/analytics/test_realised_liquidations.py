@@ -1,4 +1,4 @@
-"""Realised liquidations from a lake written by hand: nothing twice, nothing lost, and no zero that is none."""
+"""Realised liquidations from a lake written by hand: nothing twice, nothing lost, no zero that is none."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from powderkeg.fake_venues.dialects import dialect
 from powderkeg.fake_venues.fake_venue import FakeVenue
 from powderkeg.fake_venues.scripted_market import ScriptedMarket
 from powderkeg.ingest.live_compaction import finished_segments
+from powderkeg.ingest.segment_rows import segment_metadata
 from powderkeg.lake.catalogue import DatasetSummary
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
@@ -421,7 +422,7 @@ def test_what_a_crash_left_is_moved_into_the_tables_once(
 def test_segments_of_a_venue_that_is_being_recorded_are_the_recorders(
     powderkeg: Command, lake: Lake, crashed: list[Trade]
 ) -> None:
-    header = SegmentHeader("bybit", "public-0", time.time_ns(), ("#notes",))
+    header = SegmentHeader("bybit", "public-0", time.time_ns(), ("#notes",), segment_metadata({}, {}))
     finished = finished_segments(lake.root, "bybit")
     with SegmentWriter(segment_path(lake.root, header), header):
         found = powderkeg("lake compact")

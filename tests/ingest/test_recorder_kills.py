@@ -1,4 +1,4 @@
-"""A recorder that is killed at any instant loses nothing that it acknowledged, doubles nothing, claims nothing."""
+"""A recorder killed at any instant loses nothing acknowledged, doubles nothing, claims nothing."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ CHANNELS = {"trades": "publicTrade.BTCUSDT", "liquidations": "allLiquidation.BTC
 CONNECTIONS = {"trades": "market-stream-0", "liquidations": "liquidations-stream-0"}
 SPEED = 20
 NEVER = 1e6
+DELAY = 1500
+"""ms by which what is pushed has happened before."""
 
 
 def trade(ts: int, number: int) -> Trade:
@@ -59,9 +61,10 @@ class Pushing:
     def run(self) -> None:
         while not self._stop.wait(0.002):
             number = len(self.pushed["trades"])
-            self._push("trades", trade(self.clock() // 1_000_000, number))
+            happened = self.clock() // 1_000_000 - DELAY
+            self._push("trades", trade(happened, number))
             if number % 5 == 0:
-                self._push("liquidations", liquidation(self.clock() // 1_000_000, number // 5 + 1))
+                self._push("liquidations", liquidation(happened, number // 5 + 1))
 
     def stop(self) -> None:
         self._stop.set()
@@ -121,7 +124,7 @@ def check_table(lake: Lake, table: str, pushed: list[int], lives: list[Life]) ->
     of_lives = 0
     for life in lives:
         of_life = frame.filter(pl.col("received_ts").is_between(*life.window))["number"].sort().to_list()
-        # What came in order is there without a hole. Other frames are the venue's word that it has subscribed,
+        # What came in order is there without a hole. Other frames are the venue's word that it subscribed,
         # and a pong every now and then.
         others = 1 + life.window.length // VENUE.stream.ping_interval
         assert of_life == list(range(of_life[0], of_life[0] + len(of_life))) if of_life else True

@@ -48,7 +48,7 @@ def fake_venue(
     from powderkeg.cli.terminal import output as console
     from powderkeg.cli.terminal import working
     from powderkeg.fake_venues.dialects import dialect
-    from powderkeg.fake_venues.fake_venue import FakeVenue
+    from powderkeg.fake_venues.fake_venue import STREAMED, FakeVenue
     from powderkeg.model.times import duration, iso
     from powderkeg.venues.registry import venues as venues_of
 
@@ -58,9 +58,12 @@ def fake_venue(
     with working(f"Simulating {days} days"):
         markets = _markets([one.name for one in asked], coin, scenario, days, seed, now)
     with ExitStack() as stack:
-        served = [
-            (one, stack.enter_context(FakeVenue(dialect(one.name), markets[one.name]))) for one in asked
-        ]
+        served = []
+        for one in asked:
+            streamed = {table for feed in one.stream.feeds for table in feed.tables}
+            pushed = [table for table in STREAMED if table in streamed]
+            fake = FakeVenue(dialect(one.name), markets[one.name], pushed=pushed)
+            served.append((one, stack.enter_context(fake)))
         _write_settings(output, {one.name: fake.urls(one.urls) for one, fake in served}, coin)
         for one, fake in served:
             console.print(f"{one.title:<12} {fake.http.url}  {fake.stream.url}")
