@@ -13,7 +13,6 @@ from powderkeg.model.market_rows import (
     LiquidationTotal,
     MarketRow,
     PositionSide,
-    PositionSide,
     StreamGap,
     variant_of,
 )
@@ -33,8 +32,6 @@ def order(
     occurrence: int = 0,
 ) -> Liquidation:
     """Return a liquidation `ts` ms after START."""
-    assert side in {"long", "short"}
-    side_word: PositionSide = "long" if side == "long" else "short"
     return Liquidation(START + ts, side, price, meaning, notional / price, notional, None, "", occurrence)
 
 

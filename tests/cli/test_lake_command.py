@@ -14,17 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command_line import Command
-from ingest.recording import Recording
 from lake.made_rows import BARS, HOUR, MINUTES_5, RECEIVED, START, bar, made_rows
 from powderkeg.cli import terminal
 from powderkeg.cli.lake_coverage import recorded_gaps
 from powderkeg.cli.terminal_coverage import covered_shares, strip, time_axis
 from powderkeg.cli.terminal_text import length_text, size_text, time_text
 from powderkeg.fake_venues.dialects import dialect
-from powderkeg.fake_venues.fake_venue import FakeVenue
-from powderkeg.fake_venues.scripted_market import ScriptedMarket
 from powderkeg.ingest.live_compaction import finished_segments
-from powderkeg.ingest.segment_rows import segment_metadata
+from powderkeg.ingest.segment_notes import NOTES, Listening, note_bytes
+from powderkeg.ingest.segment_rows import ChannelMeaning, segment_metadata
 from powderkeg.lake.catalogue import DatasetSummary
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
@@ -385,18 +383,23 @@ def test_a_merge_gives_damage_no_new_checksum(powderkeg: Command, lake: Lake) ->
 
 @pytest.fixture
 def crashed(lake: Lake) -> list[Trade]:
-    """Leave segments of a recorder that moved nothing into tables, and return the trades in them."""
-    trades = made_market("trades", 200, interval=10, semantics=VENUE.semantics)
-    market = ScriptedMarket(
-        {"BTCUSDT": instrument_row()}, {("trades", "BTCUSDT", "all"): trades}, SCRIPTED - 1
-    )
-    channels = [feed.channel("BTCUSDT") for feed in VENUE.stream.feeds if "trades" in feed.tables]
-    with FakeVenue(dialect("bybit"), market) as fake:
-        instruments = {"BTCUSDT": Instrument("bybit", "BTCUSDT", "BTC", "USDT")}
-        with Recording(VENUE, fake, lake, instruments, ("trades",)) as recording:
-            assert fake.stream.wait_for(channels)
-            fake.advance(SCRIPTED + MINUTE)
-            recording.until(lambda _: recording.rows("trades") == len(trades))
+    """Leave a segment as a killed recorder does, its last record torn, and return the trades in it."""
+    trades = made_market("trades", 200, interval=100, semantics=VENUE.semantics)
+    instrument = Instrument("bybit", "BTCUSDT", "BTC", "USDT")
+    frames = [dialect("bybit").frames("trades", "BTCUSDT", [trade], instrument_row())[0] for trade in trades]
+    (channel,) = {name for name, _ in frames}
+    meaning = {channel: ChannelMeaning(("trades",), ("BTCUSDT",))}
+    metadata = segment_metadata({"BTCUSDT": instrument}, meaning)
+    received = SCRIPTED * 1_000_000
+    header = SegmentHeader("bybit", "public-0", received, (NOTES, channel), metadata)
+    path = segment_path(lake.root, header)
+    path.parent.mkdir(parents=True)
+    with SegmentWriter(path, header) as writer:
+        writer.append(0, received, note_bytes(Listening(SCRIPTED, [channel])))
+        for trade, (_, frame) in zip(trades, frames, strict=True):
+            writer.append(1, trade.ts * 1_000_000, frame)
+    with path.open("ab") as file:
+        file.write(b"half a record")
     return [trade for trade in trades if isinstance(trade, Trade)]
 
 
@@ -412,6 +415,10 @@ def test_what_a_crash_left_is_moved_into_the_tables_once(
     found = powderkeg("lake compact")
     assert found.status == 0
     assert f"{len(crashed)} trades" in found.out
+    assert "13 B at its end cannot be read" in found.out
+    (covered,) = lake.covered(key)
+    assert covered.start >= SCRIPTED
+    assert covered.end <= crashed[-1].ts
     rows = lake.read(key, columns=Trade._fields)
     assert list(rows.iter_rows()) == sorted(map(tuple, crashed))
     assert not finished_segments(lake.root, "bybit")
@@ -422,7 +429,7 @@ def test_what_a_crash_left_is_moved_into_the_tables_once(
 def test_segments_of_a_venue_that_is_being_recorded_are_the_recorders(
     powderkeg: Command, lake: Lake, crashed: list[Trade]
 ) -> None:
-    header = SegmentHeader("bybit", "public-0", time.time_ns(), ("#notes",), segment_metadata({}, {}))
+    header = SegmentHeader("bybit", "public-1", time.time_ns(), ("#notes",), segment_metadata({}, {}))
     finished = finished_segments(lake.root, "bybit")
     with SegmentWriter(segment_path(lake.root, header), header):
         found = powderkeg("lake compact")

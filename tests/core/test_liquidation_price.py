@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from powderkeg.core.liquidation_price import bankruptcy_price, liquidation_log_offset, liquidation_price
@@ -22,7 +22,7 @@ PLAIN: dict[str, Any] = {
     "maintenance_margin_rate": 0.005,
 }
 
-unhurried = settings(deadline=None)
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 bases = st.sampled_from(["mark", "entry", "bankruptcy"])
 
 

@@ -40,7 +40,7 @@ class Events:
     price: FloatArray
     quantity: FloatArray
     notional: FloatArray
-    meaning: tuple[str, ...]
+    meaning: pl.Series
     sources: tuple[str, ...]
     covered: tuple[Window, ...]
     values: FloatArray
@@ -171,8 +171,8 @@ def _read_events(lake: Lake, venue: Venue, symbol: str, window: Window) -> Event
         price=read_only(rows["price"].to_numpy()),
         quantity=read_only(rows["quantity"].to_numpy()),
         notional=notional,
-        meaning=tuple(rows["price_meaning"].to_list()),
-        sources=tuple(sorted(set(rows["source"].to_list()))),
+        meaning=rows["price_meaning"],
+        sources=tuple(sorted(rows["source"].unique())),
         covered=covered,
         values=_values(times, short, notional, throttled_slot(venue)),
     )

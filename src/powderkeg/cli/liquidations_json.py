@@ -88,7 +88,7 @@ def _feed(feed: Feed, result: RealisedLiquidations) -> dict[str, Any]:
         "symbol": feed.symbol,
         "listened": [[iso(part.start), iso(part.end)] for part in listened],
         "event_sources": list(feed.events.sources),
-        "price_meanings": sorted(set(feed.events.meaning)),
+        "price_meanings": sorted(feed.events.meaning.unique()),
         "totals_intervals": [duration_text(length) for length in feed.totals.intervals],
     }
 

@@ -104,7 +104,9 @@ def _range(totals: WindowTotals, number: int, side: int | None = None) -> str:
     """Return low to high of a side, or of both; without a high where slots were all taken."""
     columns = slice(None) if side is None else slice(side, side + 1)
     low, high = (float(values[number, columns].sum()) for values in (totals.low, totals.high))
-    return f">{usd(low)}" if totals.saturated[number] else f"{usd(low)}–{usd(high)}"
+    if totals.saturated[number]:
+        return f">{usd(low)}"
+    return usd(low) if usd(low) == usd(high) else f"{usd(low)}–{usd(high)}"
 
 
 def _share(share: float) -> str:

@@ -125,7 +125,7 @@ def percentile_rank(history: FloatArray, value: float) -> PercentileRank:
     if not known.size:
         return PercentileRank(float("nan"), 0)
     below, equal = np.count_nonzero(known < value), np.count_nonzero(known == value)
-    return PercentileRank((below + 0.5 * equal) / known.size, known.size)
+    return PercentileRank(float(below + 0.5 * equal) / known.size, known.size)
 
 
 def _check(long_usd: float, short_usd: float) -> None:

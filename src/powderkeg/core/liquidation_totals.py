@@ -37,12 +37,13 @@ def totals_between(
     """
     first = np.searchsorted(times, starts, side="left")
     stop = np.searchsorted(times, ends, side="left")
-    bounds = np.column_stack([first, stop]).ravel()
-    if not bounds.size:
+    if not len(first):
         return np.zeros((0, values.shape[1]))
-    # The row of zeros makes len(times) a place to stop at.
-    padded = np.concatenate([values, np.zeros((1, values.shape[1]))])
-    sums = np.add.reduceat(padded, bounds, axis=0)[::2]
+    lowest = first.min()
+    bounds = np.column_stack([first, stop]).ravel() - lowest
+    # The row of zeros makes the end of the last window a place to stop at.
+    used = np.concatenate([values[lowest : stop.max()], np.zeros((1, values.shape[1]))])
+    sums = np.add.reduceat(used, bounds, axis=0)[::2]
     return np.where((first < stop)[:, None], sums, 0.0)
 
 

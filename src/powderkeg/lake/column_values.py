@@ -14,12 +14,13 @@ from powderkeg.errors import InputError
 from powderkeg.model.arrays import BoolArray, FloatArray, IntArray
 from powderkeg.model.times import epoch_milliseconds, milliseconds, row_text
 
-Rule = Literal["positive", "non-negative", "finite"]
+Rule = Literal["positive", "non-negative", "finite", "positive or empty"]
 
 _EXPECTED: dict[Rule, str] = {
     "positive": "a finite number above 0",
     "non-negative": "a finite number, 0 or more",
     "finite": "a finite number",
+    "positive or empty": "a finite number above 0, or none",
 }
 # After "T" has become a space, "Z" an offset, and seconds are added where there are none.
 _ISO = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d")
@@ -74,7 +75,8 @@ def numbers_of(column: pl.Series, times: IntArray, rows: IntArray, rule: Rule, *
     Raises
     ------
     InputError
-        The column does not hold numbers, or one is missing, NaN, infinite, or breaks the rule.
+        The column does not hold numbers, or one is NaN, infinite, or breaks the rule; or one is missing and may
+        not be: where it may, it is NaN.
     """
     name = f"{label}: {column.name!r}"
     if column.dtype == pl.String:
@@ -88,15 +90,17 @@ def numbers_of(column: pl.Series, times: IntArray, rows: IntArray, rule: Rule, *
         column = numbers
     elif not column.dtype.is_numeric():
         raise InputError(f"{name} holds {column.dtype}; expected numbers")
-    if column.null_count():
+    empty = column.is_null().to_numpy()
+    if rule != "positive or empty" and empty.any():
         place = _place(rows, _first(column.is_null()), times)
         raise InputError(f"{name} is missing in {place}; expected {_EXPECTED[rule]}")
     values = np.asarray(column.cast(pl.Float64).to_numpy(), dtype=np.float64)
     good: BoolArray = np.isfinite(values)
-    if rule == "positive":
+    if rule.startswith("positive"):
         good &= values > 0
     elif rule == "non-negative":
         good &= values >= 0
+    good |= empty
     if not np.all(good):
         first = int(np.argmin(good))
         raise InputError(

@@ -259,7 +259,8 @@ def _notional_by_side(
     else:
         notional = numbers("price", "positive") * numbers("quantity", "non-negative")
     long = is_long.to_numpy()
-    price = {"price": numbers("price", "positive")} if "price" in fields else {}
+    # Where the notional is told, a price may be missing: it says where, not how much.
+    price = {"price": numbers("price", "positive or empty")} if "price" in fields else {}
     return {
         "long_notional": np.where(long, notional, 0.0),
         "short_notional": np.where(long, 0.0, notional),

@@ -124,7 +124,10 @@ def aligned_liquidations(
     long, short = table.values["long_notional"], table.values["short_notional"]
     events = None
     if table.is_events and "price" in table.values:
-        events = LiquidationEvents(table.times, table.values["price"], long, short)
+        priced = np.isfinite(table.values["price"])
+        events = LiquidationEvents(
+            table.times[priced], table.values["price"][priced], long[priced], short[priced]
+        )
     if table.is_events:
         require_overlap(table.label, table.times, table.times + 1, clock)
         cadence, known_at = 0, table.times
