@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from command_line import Command, Files, Finished
+from powderkeg.cli import terminal
 from powderkeg.cli.main import main
 from small_market import SmallMarket, small_market
 
@@ -18,6 +19,8 @@ START = 1_767_225_600_000
 @pytest.fixture
 def powderkeg(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Return a function that runs a line, and further arguments, and returns what it left behind."""
+    # A console reads the width of the terminal once, when it is made.
+    monkeypatch.setattr(terminal.output, "_width", 120)
 
     def run(line: str, *arguments: str | Path) -> Finished:
         monkeypatch.setattr("sys.argv", ["powderkeg", *line.split(), *map(str, arguments)])

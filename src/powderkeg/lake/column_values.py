@@ -75,8 +75,8 @@ def numbers_of(column: pl.Series, times: IntArray, rows: IntArray, rule: Rule, *
     Raises
     ------
     InputError
-        The column does not hold numbers, or one is NaN, infinite, or breaks the rule; or one is missing and may
-        not be: where it may, it is NaN.
+        The column does not hold numbers, or one is NaN, infinite, or breaks the rule; or one is missing and
+        may not be: where it may, it is NaN.
     """
     name = f"{label}: {column.name!r}"
     if column.dtype == pl.String:
