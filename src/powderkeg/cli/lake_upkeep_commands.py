@@ -124,7 +124,8 @@ def _print_problems(found: Sequence[DatasetProblem], datasets: int) -> None:
             output.print(Text(plain_text(str(one.key)), style="bold"), soft_wrap=True)
             last = one.key
         problem = one.problem
-        output.print(Text.assemble(("  " + problem.kind, "bold red"), f": {problem.detail}"), soft_wrap=True)
+        detail = f": {plain_text(problem.detail)}"
+        output.print(Text.assemble(("  " + problem.kind, "bold red"), detail), soft_wrap=True)
         output.print(Text(f"    file: {problem.path}", style="dim"), soft_wrap=True)
         output.print(Text(f"    to do: {one.remedy}"), soft_wrap=True)
     damaged = len({one.key for one in found})

@@ -97,7 +97,7 @@ class SegmentSink:
         async with self._flushing:
             self._unsafe += self.buffer.taken()
             if self._unsafe or self._writer is not None:
-                await asyncio.to_thread(self._write)
+                await _done(self._write)
             self.buffer.written()
             return self.safe
 
@@ -105,7 +105,7 @@ class SegmentSink:
         """Make everything safe and finish the segment."""
         await self.flush()
         async with self._flushing:
-            await asyncio.to_thread(self._finish)
+            await _done(self._finish)
 
     def _write(self) -> None:
         try:
@@ -167,3 +167,14 @@ class SegmentSink:
             writer.close()
         finally:
             self._finished(writer.path)
+
+
+async def _done(work: Callable[[], None]) -> None:
+    """Do something in a thread and stay until it is done, cancelled or not: one at a time may write."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        # What fails here is tried again when the sink is closed.
+        await asyncio.gather(running, return_exceptions=True)
+        raise
