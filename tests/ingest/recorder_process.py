@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import multiprocessing
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -19,6 +21,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import powderkeg.cli
+import powderkeg.ingest
+import powderkeg.lake
+import powderkeg.settings
 from powderkeg.ingest.live_compaction import compact_segment, finished_segments
 from powderkeg.ingest.recorder import Recorder, RecorderSettings
 from powderkeg.ingest.venue_client import VenueClient
@@ -94,6 +100,12 @@ class Child:
         self._process.start()
         theirs.close()
 
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Let it begin."""
         self._pipe.send("start")
@@ -112,6 +124,10 @@ class Child:
     def stopped(self) -> list[Any]:
         """Tell it to stop, and return what it said and nobody heard; it must end well."""
         self._process.terminate()
+        return self.ended()
+
+    def ended(self) -> list[Any]:
+        """Return what it said and nobody heard, once it has ended by itself; it must end well."""
         said = self._rest()
         assert self._process.exitcode == 0
         return said
@@ -134,8 +150,13 @@ class Child:
 
 def main() -> None:
     """Run a powderkeg command with a limit on the size of files (0 is none), as a user that may not write."""
-    from powderkeg.cli.main import main as command
-
+    # Before the rights to read them may be gone.
+    for package in (powderkeg.cli, powderkeg.ingest, powderkeg.lake, powderkeg.settings):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    for name in ("tomllib", "encodings.idna", "powderkeg.venues.bybit"):
+        importlib.import_module(name)
+    command = importlib.import_module("powderkeg.cli.main").main
     limit, other_user = int(sys.argv[1]), sys.argv[2] == "nobody"
     sys.argv[1:3] = []
     if limit:

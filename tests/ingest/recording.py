@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -72,12 +73,20 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(60)
+        self._stopped()
         self._loop.close()
         if self.error is not None and error is None:
             raise self.error
+
+    @contextmanager
+    def failing(self, kind: type[Exception], words: str) -> Iterator[None]:
+        """Record for the length of a block; it must end in an error of this kind, with these words."""
+        with self:
+            yield
+            self._stopped()
+            error, self.error = self.error, None
+        assert isinstance(error, kind)
+        assert words in str(error)
 
     def until(self, condition: Callable[[RecorderStatus], bool], timeout: float = 20.0) -> RecorderStatus:
         """Wait until the recorder's own status says so."""
@@ -90,6 +99,11 @@ class Recording:
 
     def rows(self, table: str) -> int:
         return sum(counts.rows_of(table) for counts in self.status.connections)
+
+    def _stopped(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(60)
 
     def _run(self) -> None:
         async def run() -> None:

@@ -157,7 +157,7 @@ def check_files(lake: Lake) -> None:
         assert lake.verify(summary.key) == []
 
 
-@pytest.mark.parametrize(("compact", "kills", "longest"), [(False, 36, 0.5), (True, 14, 2.0)])
+@pytest.mark.parametrize(("compact", "kills", "longest"), [(False, 36, 0.35), (True, 14, 2.0)])
 def test_kills_of_a_recorder_lose_no_acknowledged_record_and_double_none(
     tmp_path: Path, compact: bool, kills: int, longest: float
 ) -> None:
@@ -167,7 +167,7 @@ def test_kills_of_a_recorder_lose_no_acknowledged_record_and_double_none(
     watchful = patient(acknowledging=NEVER, quiet=NEVER, silence=NEVER)
     settings = RecorderSettings(
         flush=0.01,
-        segment_seconds=0.4 * SPEED,
+        segment_seconds=0.25 * SPEED,
         compact=compact,
         watchfulness=watchful.watchfulness,
     )
@@ -253,4 +253,19 @@ def test_kills_while_segments_move_into_tables_lose_none_and_double_none(tmp_pat
     assert whole[0].length > SEGMENTS * 1000 - 5000
     assert lake.applied_batches(TRADES) == lake.applied_batches(LIQUIDATIONS) == ()
     check_archive(lake, START + SEGMENTS * 1000)
+    check_files(lake)
+
+
+def test_two_processes_that_move_the_same_segments_share_the_work(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake", create=True)
+    for number in range(12):
+        numbered_segment(lake.root, number)
+    names = {path.name for path in finished_segments(lake.root, "bybit")}
+    children = [Child(move_segments, lake.root) for _ in range(2)]
+    for child in children:
+        child.start()
+    said = [name for child in children for name in child.ended()]
+    assert set(said) == names
+    assert kept(lake, TRADES)["number"].to_list() == list(range(12 * 20))
+    check_archive(lake, START + 12_000)
     check_files(lake)

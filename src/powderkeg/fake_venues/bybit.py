@@ -32,6 +32,7 @@ _BAR_CODES = {
     "1": MINUTE, "3": 3 * MINUTE, "5": 5 * MINUTE, "15": 15 * MINUTE, "30": 30 * MINUTE, "60": HOUR,
     "120": 2 * HOUR, "240": 4 * HOUR, "360": 6 * HOUR, "720": 12 * HOUR, "D": DAY,
 }  # fmt: skip
+_CODES = {interval: code for code, interval in _BAR_CODES.items()}
 _SERIES_CODES = {
     "5min": 5 * MINUTE, "15min": 15 * MINUTE, "30min": 30 * MINUTE, "1h": HOUR, "4h": 4 * HOUR, "1d": DAY,
 }  # fmt: skip
@@ -250,7 +251,8 @@ def _kline(row: Bar, symbol: str, instrument: InstrumentRow) -> dict[str, Any]:
     _, *values = _bar(row, symbol, instrument)
     named = zip(("open", "high", "low", "close", "volume", "turnover"), values, strict=True)
     end = row.ts + row.interval_ms - 1
-    return {"start": row.ts, "end": end, "interval": "1", **dict(named), "confirm": True}
+    code = _CODES[row.interval_ms]
+    return {"start": row.ts, "end": end, "interval": code, **dict(named), "confirm": True}
 
 
 def _mark(row: MarkPrice, symbol: str, _: InstrumentRow) -> dict[str, Any]:
@@ -284,7 +286,7 @@ _PUSHED: dict[str, tuple[str, str, Callable[[Any, str, InstrumentRow], Any], boo
     "liquidations": ("allLiquidation.{symbol}", "snapshot", _liquidation, True),
     "trades": ("publicTrade.{symbol}", "snapshot", _trade, True),
     "deleveraging_signals": ("adlAlert.{settle}", "snapshot", _alert, True),
-    "bars": ("kline.1.{symbol}", "snapshot", lambda *row: [_kline(*row)], False),
+    "bars": ("kline.{code}.{symbol}", "snapshot", lambda *row: [_kline(*row)], False),
     "mark_prices": ("tickers.{symbol}", "delta", _mark, False),
     "open_interest": ("tickers.{symbol}", "delta", _ticker_interest, False),
 }
@@ -299,7 +301,8 @@ def _frames(
     if table == "depth_levels":
         return [pushed(f"orderbook.50.{symbol}", "snapshot", rows[-1].ts, _book(rows, symbol, instrument))]
     topic, kind, word, together = _PUSHED[table]
-    topic = topic.format(symbol=symbol, settle=instrument.settle)
+    code = _CODES[rows[0].interval_ms] if isinstance(rows[0], Bar) else ""
+    topic = topic.format(symbol=symbol, settle=instrument.settle, code=code)
     worded = [word(row, symbol, instrument) for row in rows]
     if together:
         return [pushed(topic, kind, rows[-1].ts, worded)]

@@ -77,7 +77,8 @@ def simulated_series(
         for ts, value in zip(emission.open_interest_ts, emission.open_interest.tolist(), strict=True)
     ]
     rows["funding", symbol, "all"] = [
-        FundingRate(int(ts), rate, emission.venue.funding_interval)
+        # Paid at its time: with an interval it would be told only when that is over.
+        FundingRate(int(ts), rate, None)
         for ts, rate in zip(emission.funding_ts, emission.funding_rate.tolist(), strict=True)
     ]
     rows["mark_prices", symbol, "all"] = [
@@ -228,7 +229,8 @@ def _books(emission: VenueEmission, since: int) -> list[DepthLevel]:
 
 
 def _mark_at(emission: VenueEmission, ts: int) -> float:
-    place = int(np.searchsorted(emission.ts, ts, side="right")) - 1
+    """Return the mark price at `ts`: the close of the minute that ends then."""
+    place = int(np.searchsorted(emission.ts, ts, side="left")) - 1
     return float(emission.mark_close[max(place, 0)])
 
 

@@ -23,6 +23,7 @@ from powderkeg.lake.segments import Record as SegmentRecord
 from powderkeg.lake.segments import SegmentHeader
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import (
+    InsuranceFund,
     Liquidation,
     MarketRow,
     MarkPrice,
@@ -107,6 +108,7 @@ class _SegmentReading:
             for name, (tables, symbols) in header.metadata["channels"].items()
         }
         self._found: dict[DatasetKey, DatasetRows] = defaultdict(DatasetRows)
+        self._of_series: dict[tuple[type, str, str], DatasetRows] = {}
         self._since: dict[str, int] = {}
         self._windows: dict[str, list[Window]] = defaultdict(list)
         self._missed: dict[str, list[Window]] = defaultdict(list)
@@ -126,8 +128,9 @@ class _SegmentReading:
                 self._add(book.symbol, level)
         else:
             try:
-                for symbol, row in self._read(stream, record.payload):
-                    self._add(symbol, row)
+                for found in self._read(stream, record.payload):
+                    if self._wanted(stream, found):
+                        self._add(*found)
             except PayloadError as error:
                 excerpt = record.payload[:_EXCERPT].decode("utf-8", "backslashreplace")
                 self._add("*", UnreadableFrame(self._last, stream, str(error), excerpt))
@@ -141,7 +144,7 @@ class _SegmentReading:
                     self._found[key].covered += _of_intervals(key, part)
         return self._found
 
-    def _read(self, stream: str, payload: bytes) -> Iterator[Record]:
+    def _read(self, stream: str, payload: bytes) -> Sequence[Record]:
         if not stream.startswith(POLL):
             reading = self._venue.stream.read(payload, self._instruments)
             events = [
@@ -151,20 +154,29 @@ class _SegmentReading:
             if events:
                 self._delay = self._last - max(events)
                 self._ahead = max(self._ahead, -self._delay)
-            yield from reading.records
-            return
+            return reading.records
         table = stream.split(":")[1]
-        for record in self._venue.snapshot(table).read(payload, self._instruments, self._last):
-            # A whole venue's answer is for those asked for; a fund is no instrument, and is kept whole.
-            if record.symbol in self._polled(stream) or table == "insurance_funds":
-                yield record
+        return self._venue.snapshot(table).read(payload, self._instruments, self._last)
 
-    def _polled(self, stream: str) -> Sequence[str]:
-        return self._channels[stream].symbols if stream in self._channels else ()
+    def _wanted(self, stream: str, record: Record) -> bool:
+        """Return whether a row goes into a table: one of an instrument that was asked for.
+
+        What comes for all of a venue's instruments is for those; the archive has the rest. But liquidations
+        are few and told once, and a fund is no instrument.
+        """
+        meaning = self._channels.get(stream)
+        return (
+            meaning is None
+            or record.symbol in meaning.symbols
+            or isinstance(record.row, Liquidation | InsuranceFund)
+        )
 
     def _add(self, symbol: str, row: MarketRow) -> None:
-        key = DatasetKey(table_of(row).name, self._venue.name, symbol, variant_of(row))
-        dataset = self._found[key]
+        series = type(row), symbol, variant_of(row)
+        dataset = self._of_series.get(series)
+        if dataset is None:  # a key is made once, not for every row
+            dataset = self._found[DatasetKey(table_of(row).name, self._venue.name, *series[1:])]
+            self._of_series[series] = dataset
         dataset.rows.append(row)
         dataset.received.append(self._last)
 

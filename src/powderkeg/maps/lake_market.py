@@ -120,16 +120,19 @@ class _Rows:
 
     def open_interest(self, known_at_the_end: bool) -> pl.DataFrame:
         """Return open interest as of the instants at which it was known, of all series together."""
-        parts = []
-        for variant in self.variants("open_interest"):
+        lengths = {
+            variant: 0 if variant == "all" else duration(variant)
+            for variant in self.variants("open_interest")
+        }
+        joined = pl.DataFrame(schema={"ts": pl.Int64, "open_interest": pl.Float64})
+        if not known_at_the_end:
+            parts = [self.read("open_interest", variant, ("ts", "open_interest")) for variant in lengths]
+            return pl.concat([joined, *parts]).unique("ts", keep="first", maintain_order=True).sort("ts")
+        for variant, length in sorted(lengths.items(), key=lambda item: item[1]):
             rows = self.read("open_interest", variant, ("ts", "open_interest"))
-            if variant != "all" and known_at_the_end:
-                rows = rows.with_columns(pl.col("ts") + duration(variant))
-            parts.append(rows)
-        if not parts:
-            return pl.DataFrame(schema={"ts": pl.Int64, "open_interest": pl.Float64})
-        joined = pl.concat(parts).filter(pl.col("ts") < self._window.end)
-        return joined.unique("ts", keep="first", maintain_order=True).sort("ts")
+            known = rows.with_columns(pl.col("ts") + length).filter(pl.col("ts") < self._window.end)
+            joined = pl.concat([joined, _not_superseded(known, length, joined)]).sort("ts")
+        return joined
 
     def liquidations(self) -> pl.DataFrame | None:
         """Return events if the lake has any, else totals of the venue, else None."""
@@ -143,15 +146,28 @@ class _Rows:
         return None
 
 
+def _not_superseded(known: pl.DataFrame, length: int, better: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows, each as of the end of its `length`, inside of which nothing better became known.
+
+    Live values would otherwise give way, at the end of each interval, to what may be that old.
+    """
+    newest = better.select("ts", pl.col("ts").alias("newest"))
+    told = known.join_asof(newest, on="ts", strategy="backward")
+    superseded = (pl.col("newest") > pl.col("ts") - length).fill_null(value=False)
+    return told.filter(~superseded).select(known.columns)
+
+
 def _put_together(bars: pl.DataFrame, length: int, step: int) -> pl.DataFrame:
     """Return bars of `step` from shorter ones, only where all of them are there."""
     if length == step:
         return bars
-    first_last = [pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last()]
-    volume = [pl.col("volume").sum()] if "volume" in bars.columns else []
-    whole = (
-        bars.group_by((pl.col("ts") // step * step).alias("ts"), maintain_order=True)
-        .agg(*first_last, *volume, pl.len().alias("bars"))
-        .filter(pl.col("bars") == step // length)
+    each = step // length
+    whole = bars.with_columns(pl.col("ts") // step * step).filter(pl.len().over("ts") == each)
+    longer = whole.group_by("ts", maintain_order=True).agg(
+        pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last()
     )
-    return whole.select(bars.columns)
+    if "volume" in bars.columns:
+        # Added up in the order that `coarser_series` adds in, so that both ways give the same bits.
+        volume = whole["volume"].to_numpy().reshape(-1, each).sum(axis=1)
+        longer = longer.with_columns(pl.Series("volume", volume))
+    return longer.select(bars.columns)

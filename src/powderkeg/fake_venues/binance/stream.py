@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from powderkeg.fake_venues.binance.answers import text
+from powderkeg.fake_venues.binance.answers import BAR_CODES, text
 from powderkeg.fake_venues.dialect import Heard
 from powderkeg.model.market_rows import (
     Bar,
@@ -20,6 +20,7 @@ from powderkeg.model.market_rows import (
     Trade,
 )
 
+_CODES = {interval: code for code, interval in BAR_CODES.items()}
 # The streams of /public; everything else is under /market.
 _BOOKS = ("@depth", "@bookTicker", "!bookTicker", "@rpiDepth")
 
@@ -117,7 +118,7 @@ def _kline(row: Bar, symbol: str) -> dict[str, Any]:
         "t": row.ts,
         "T": row.ts + row.interval_ms - 1,
         "s": symbol,
-        "i": "1m",
+        "i": _CODES[row.interval_ms],
         "f": 100,
         "L": 200,
         "o": text(row.open),
@@ -150,7 +151,7 @@ _PUSHED: dict[str, tuple[str, Callable[[Any, str], dict[str, Any]]]] = {
     "liquidations": ("!forceOrder@arr", _force_order),
     "trades": ("{symbol}@aggTrade", _agg_trade),
     "mark_prices": ("{symbol}@markPrice@1s", _mark_price),
-    "bars": ("{symbol}@kline_1m", _kline),
+    "bars": ("{symbol}@kline_{code}", _kline),
 }
 
 
@@ -163,4 +164,6 @@ def frames(table: str, symbol: str, rows: Sequence[MarketRow], _: InstrumentRow)
     if table == "depth_levels":
         return [pushed(f"{symbol.lower()}@depth20@500ms", _depth(rows, symbol))]
     name, word = _PUSHED[table]
-    return [pushed(name.format(symbol=symbol.lower()), word(row, symbol)) for row in rows]
+    code = _CODES[rows[0].interval_ms] if isinstance(rows[0], Bar) else ""
+    name = name.format(symbol=symbol.lower(), code=code)
+    return [pushed(name, word(row, symbol)) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -63,18 +64,26 @@ def trade_words(
     rows: Iterable[MarketRow], symbol: str, instrument: InstrumentRow, numbers: Iterator[int]
 ) -> list[dict[str, Any]]:
     """Return trades and liquidations, both as trades, numbered from `numbers`."""
-    return [
-        {**_trade(row, symbol, instrument, next(numbers)), **_parties(row)}
-        for row in rows
-        if isinstance(row, Trade | Liquidation)
-    ]
+    places: Counter[int] = Counter()
+    worded = []
+    for row in rows:
+        if isinstance(row, Trade):
+            worded.append({**_trade(row, row.trade_id, symbol, instrument, next(numbers)), **_parties(row)})
+        elif isinstance(row, Liquidation):
+            # The same id, whoever asks and when: a place among those of the millisecond.
+            trade_id = row.event_id or f"{row.ts}.{places[row.ts]}"
+            places[row.ts] += 1
+            worded.append({**_trade(row, trade_id, symbol, instrument, next(numbers)), **_parties(row)})
+    return worded
 
 
-def _trade(row: Trade | Liquidation, symbol: str, instrument: InstrumentRow, number: int) -> dict[str, Any]:
+def _trade(
+    row: Trade | Liquidation, trade_id: str, symbol: str, instrument: InstrumentRow, number: int
+) -> dict[str, Any]:
     amount = amount_of(instrument, row.quantity, row.price)
     return {
         "trade_seq": number,
-        "trade_id": row.trade_id if isinstance(row, Trade) else row.event_id or f"{row.ts}",
+        "trade_id": trade_id,
         "timestamp": row.ts,
         "tick_direction": 0,
         "price": row.price,

@@ -9,6 +9,7 @@ import msgspec
 
 from powderkeg.fake_venues.dialect import Call, FakeMarket
 from powderkeg.fake_venues.gate.wording import (
+    CODES,
     contract,
     contracts,
     liquidation_order,
@@ -18,15 +19,12 @@ from powderkeg.fake_venues.gate.wording import (
     tier,
 )
 from powderkeg.model.market_rows import InstrumentRow, variant_name
-from powderkeg.model.times import DAY, HOUR, MINUTE, SECOND
+from powderkeg.model.times import SECOND
 from powderkeg.model.window import Window
 
 Query = Mapping[str, str]
 
-_INTERVALS = {
-    "10s": 10 * SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "30m": 30 * MINUTE, "1h": HOUR,
-    "4h": 4 * HOUR, "8h": 8 * HOUR, "1d": DAY, "7d": 7 * DAY,
-}  # fmt: skip
+_INTERVALS = {code: interval for interval, code in CODES.items()}
 _HOUR = 3600
 _OF_TICKERS = ("mark_prices", "open_interest")
 _DEFAULT_ROWS, _MOST_POINTS, _MOST_ROWS, _MOST_STATISTICS = 100, 2000, 1000, 2000

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from powderkeg.fake_venues.dialect import Heard
-from powderkeg.fake_venues.gate.wording import contracts, text, ticker
+from powderkeg.fake_venues.gate.wording import CODES, contracts, text, ticker
 from powderkeg.model.market_rows import (
     Bar,
     DepthLevel,
@@ -19,7 +19,7 @@ from powderkeg.model.market_rows import (
     OpenInterest,
     Trade,
 )
-from powderkeg.model.times import MINUTE, SECOND
+from powderkeg.model.times import SECOND
 
 _OF_CONTRACTS = {"futures.trades", "futures.tickers", "futures.public_liquidates"}
 _OF_TERMS = {"futures.order_book": 3, "futures.candlesticks": 2}
@@ -80,7 +80,6 @@ def _trade(row: Trade, symbol: str, instrument: InstrumentRow) -> dict[str, Any]
 
 
 def _candle(row: Bar, symbol: str, instrument: InstrumentRow) -> dict[str, Any]:
-    minutes = row.interval_ms // MINUTE
     return {
         "t": row.ts // SECOND,
         "v": text(contracts(instrument, row.volume, row.close)),
@@ -88,7 +87,7 @@ def _candle(row: Bar, symbol: str, instrument: InstrumentRow) -> dict[str, Any]:
         "h": text(row.high),
         "l": text(row.low),
         "o": text(row.open),
-        "n": f"{minutes}m_{symbol}",
+        "n": f"{CODES[row.interval_ms]}_{symbol}",
         "w": True,
     }
 
@@ -111,7 +110,8 @@ def _worded(row: MarketRow, symbol: str, instrument: InstrumentRow) -> tuple[str
         case Trade():
             return f"futures.trades:{symbol}", _trade(row, symbol, instrument)
         case Bar():
-            return f"futures.candlesticks:1m,{symbol}", _candle(row, symbol, instrument)
+            name = f"futures.candlesticks:{CODES[row.interval_ms]},{symbol}"
+            return name, _candle(row, symbol, instrument)
         case MarkPrice():
             return f"futures.tickers:{symbol}", {**ticker(symbol, row, None, instrument), "t": row.ts}
         case OpenInterest():

@@ -7,6 +7,13 @@ from typing import Any
 import msgspec
 
 from powderkeg.model.market_rows import InstrumentRow, LeverageTierRow, Liquidation, MarkPrice, OpenInterest
+from powderkeg.model.times import DAY, HOUR, MINUTE, SECOND
+
+CODES = {
+    10 * SECOND: "10s", MINUTE: "1m", 5 * MINUTE: "5m", 15 * MINUTE: "15m", 30 * MINUTE: "30m", HOUR: "1h",
+    4 * HOUR: "4h", 8 * HOUR: "8h", DAY: "1d", 7 * DAY: "7d",
+}  # fmt: skip
+"""How lengths of bars are spelled."""
 
 
 def refused(label: str, message: str) -> bytes:

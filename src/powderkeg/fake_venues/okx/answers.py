@@ -9,6 +9,7 @@ import msgspec
 
 from powderkeg.fake_venues.dialect import Call, FakeMarket
 from powderkeg.fake_venues.okx.wording import (
+    BAR_CODES,
     candle,
     family_of,
     interest,
@@ -28,14 +29,11 @@ from powderkeg.model.market_rows import (
     TakerVolume,
     variant_name,
 )
-from powderkeg.model.times import DAY, HOUR, MINUTE
+from powderkeg.model.times import MINUTE
 from powderkeg.model.window import Window
 
-_PERIODS = {
-    "5m": 5 * MINUTE, "15m": 15 * MINUTE, "30m": 30 * MINUTE, "1H": HOUR, "2H": 2 * HOUR, "4H": 4 * HOUR,
-    "6Hutc": 6 * HOUR, "12Hutc": 12 * HOUR, "1Dutc": DAY,
-}  # fmt: skip
-_BARS = {"1m": MINUTE, "3m": 3 * MINUTE, **_PERIODS}
+_BARS = {code: interval for interval, code in BAR_CODES.items()}
+_PERIODS = {code: interval for code, interval in _BARS.items() if interval >= 5 * MINUTE}
 _FOREVER = 4_102_444_800_000
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from powderkeg.fake_venues.dialect import Heard
 from powderkeg.fake_venues.okx.wording import (
+    BAR_CODES,
     candle,
     contracts_of,
     family_of,
@@ -17,7 +18,7 @@ from powderkeg.fake_venues.okx.wording import (
     mark,
     text,
 )
-from powderkeg.model.market_rows import DeleveragingSignal, DepthLevel, InstrumentRow, MarketRow, Trade
+from powderkeg.model.market_rows import Bar, DeleveragingSignal, DepthLevel, InstrumentRow, MarketRow, Trade
 
 _CONNECTION = {"connId": "fake0000"}
 
@@ -84,7 +85,7 @@ _PUSHED: dict[str, tuple[str, str, Callable[[Any, str, InstrumentRow], Any]]] = 
     "trades": ("trades", "instId", _trade),
     "mark_prices": ("mark-price", "instId", mark),
     "open_interest": ("open-interest", "instId", interest),
-    "bars": ("candle1m", "instId", candle),
+    "bars": ("candle{code}", "instId", candle),
     "deleveraging_signals": ("adl-warning", "instType", _warning),
 }
 
@@ -103,4 +104,6 @@ def frames_of(
     if table == "liquidations":
         return [pushed("liquidation-orders", "instType", liquidated(rows, symbol, instrument))]
     channel, narrowed, word = _PUSHED[table]
+    if isinstance(rows[0], Bar):
+        channel = channel.format(code=BAR_CODES[rows[0].interval_ms])
     return [pushed(channel, narrowed, [word(row, symbol, instrument)]) for row in rows]

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from powderkeg.model.market_rows import Bar, InstrumentRow, Liquidation, MarkPrice, OpenInterest
+from powderkeg.model.times import DAY, HOUR, MINUTE
+
+BAR_CODES = {
+    MINUTE: "1m", 3 * MINUTE: "3m", 5 * MINUTE: "5m", 15 * MINUTE: "15m", 30 * MINUTE: "30m", HOUR: "1H",
+    2 * HOUR: "2H", 4 * HOUR: "4H", 6 * HOUR: "6Hutc", 12 * HOUR: "12Hutc", DAY: "1Dutc",
+}  # fmt: skip
+"""How lengths of bars are spelled."""
 
 
 def text(value: float) -> str:
