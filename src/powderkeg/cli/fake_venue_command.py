@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from powderkeg.model.times import DAY, HOUR
+from powderkeg.model.times import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from powderkeg.fake_venues.fake_venue import FakeVenue
@@ -97,7 +97,7 @@ def _markets(
     from powderkeg.simulation.simulated_venue import ALDER
     from powderkeg.venues.registry import venue
 
-    own = (replace(ALDER, name="simulated", liquidation_interval=0),)
+    own = (replace(ALDER, name="simulated", liquidation_interval=0, open_interest_cadence=MINUTE),)
     market = simulated_market(np.random.default_rng(seed), scenario=scenario, days=days, venues=own)
     event = market.start + round(2 / 3 * days) * DAY
     told = shifted(market.venues[0], now // HOUR * HOUR + HOUR - event)

@@ -61,6 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
     server_faults: ClassVar[Faults]
     asked: ClassVar[list[str]]
     protocol_version = "HTTP/1.1"
+    # Otherwise each answer waits for an acknowledgement of its head.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         self._respond(b"")
