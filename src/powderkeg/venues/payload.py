@@ -122,9 +122,15 @@ def instrument_of(instruments: Instruments, symbol: str) -> Instrument:
 
 
 def base_quantity(instrument: Instrument, contracts: float, price: float) -> float:
-    """Return a number of contracts in base: times their size, and for inverse ones over the price."""
+    """Return a number of contracts in base: times their size, and for inverse ones over the price.
+
+    Raises
+    ------
+    PayloadError
+        The product is no finite number.
+    """
     quantity = contracts * instrument.contract_size
-    return quantity if instrument.contract == "linear" else quantity / price
+    return finite(quantity if instrument.contract == "linear" else quantity / price, "size in base")
 
 
 def with_occurrences(rows: Iterable[Liquidation]) -> list[Liquidation]:

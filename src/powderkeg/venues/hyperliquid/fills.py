@@ -107,7 +107,7 @@ def _liquidation(fill: _Fill) -> Liquidation:
         price,
         "fill",
         quantity,
-        price * quantity,
+        positive(price * quantity, "px x sz"),
         None,
         str(fill.tid),
         0,

@@ -59,4 +59,5 @@ def liquidation_of(detail: Detail, instrument: Instrument) -> Liquidation:
         )
     ts = time_ms(detail.ts, "ts")
     meaning = "mark" if ts >= MARK_PRICE_SINCE else "bankruptcy"
-    return Liquidation(ts, closed, price, meaning, quantity, price * quantity, None, "", 0)
+    notional = positive(price * quantity, "bkPx x sz")
+    return Liquidation(ts, closed, price, meaning, quantity, notional, None, "", 0)
