@@ -87,7 +87,7 @@ def fetching_again(key: DatasetKey, windows: Sequence[Window], lake_option: str)
     return (
         f"powderkeg backfill {key.venue} {shlex.quote(key.symbol)} --tables {key.table} "
         f"--since {iso(windows[0].start)} --until {iso(windows[-1].end)}"
-        + (f" --interval {interval}" if "interval_ms" in key.market_table.key else "")
+        + (f" --interval {interval}" if key.market_table.of_intervals else "")
         + lake_option
     )
 

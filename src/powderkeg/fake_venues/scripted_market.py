@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
-from powderkeg.model.market_rows import InstrumentRow, MarketRow
+from powderkeg.model.market_rows import InstrumentRow, MarketRow, interval_of
 from powderkeg.model.window import Window
 
 Series = tuple[str, str, str]
@@ -52,4 +52,4 @@ class ScriptedMarket:
 
 def known_at(row: MarketRow) -> int:
     """Return when a row is known: an interval when it is over, everything else at its own time."""
-    return row.ts + (getattr(row, "interval_ms", None) or 0)
+    return row.ts + interval_of(row)

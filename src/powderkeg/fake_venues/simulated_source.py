@@ -77,8 +77,7 @@ def simulated_series(
         for ts, value in zip(emission.open_interest_ts, emission.open_interest.tolist(), strict=True)
     ]
     rows["funding", symbol, "all"] = [
-        # Paid at its time: with an interval it would be told only when that is over.
-        FundingRate(int(ts), rate, None)
+        FundingRate(int(ts), rate, emission.venue.funding_interval)
         for ts, rate in zip(emission.funding_ts, emission.funding_rate.tolist(), strict=True)
     ]
     rows["mark_prices", symbol, "all"] = [

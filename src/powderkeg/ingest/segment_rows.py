@@ -34,7 +34,7 @@ from powderkeg.model.market_rows import (
     variant_of,
 )
 from powderkeg.model.times import duration
-from powderkeg.model.window import Window, united
+from powderkeg.model.window import Window, missing, united
 from powderkeg.venues.asking import Record
 from powderkeg.venues.venue import Venue
 
@@ -139,9 +139,12 @@ class _SegmentReading:
         for channel in list(self._since):
             self._end(channel, self._last)
         for channel, windows in self._windows.items():
-            for part in _without(united(windows), united(self._missed[channel])):
-                for key in self._keys(channel):
-                    self._found[key].covered += _of_intervals(key, part)
+            missed = self._missed[channel]
+            parts = [part for window in united(windows) for part in missing(window, missed)]
+            for key in list(self._keys(channel)):
+                covered = self._found[key].covered
+                for part in parts:
+                    covered += _of_intervals(key, part)
         return self._found
 
     def _read(self, stream: str, payload: bytes) -> Sequence[Record]:
@@ -223,26 +226,14 @@ class _SegmentReading:
             for symbol in meaning.symbols:
                 variants = {
                     key.variant for key in self._found if (key.table, key.symbol) == (table, symbol)
-                } or ({"all"} if "interval_ms" not in table_of(table).columns else set())
+                } or (set() if table_of(table).of_intervals else {"all"})
                 for variant in variants:
                     yield DatasetKey(table, self._venue.name, symbol, variant)
 
 
-def _without(windows: Sequence[Window], holes: Sequence[Window]) -> Iterator[Window]:
-    for window in windows:
-        start = window.start
-        for hole in holes:
-            if hole.start < window.end and hole.end > start:
-                if hole.start > start:
-                    yield Window(start, hole.start)
-                start = max(start, hole.end)
-        if start < window.end:
-            yield Window(start, window.end)
-
-
 def _of_intervals(key: DatasetKey, window: Window) -> tuple[Window, ...]:
     """Return what listening in `window` completes: a bar is told whole at its end, whenever it began."""
-    if "interval_ms" not in table_of(key.table).columns:
+    if not key.market_table.of_intervals:
         return (window,)
     step = duration(key.variant.rsplit("-", 1)[-1])
     return united([Window(window.start // step * step, window.end // step * step)])

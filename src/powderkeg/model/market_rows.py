@@ -312,6 +312,11 @@ class MarketTable:
     by_day: bool = False
 
     @property
+    def of_intervals(self) -> bool:
+        """Whether its rows describe [ts, ts + interval_ms): their length then tells rows apart, too."""
+        return "interval_ms" in self.key
+
+    @property
     def columns(self) -> dict[str, Column]:
         """Columns in the order of the row's fields."""
         return {name: _column(hint) for name, hint in typing.get_type_hints(self.row).items()}
@@ -379,10 +384,16 @@ def variant_of(row: MarketRow) -> str:
     Rows over intervals of different length, or about different populations, are different series: what is
     covered and what is missing is known for each.
     """
-    interval = getattr(row, "interval_ms", None)
-    if isinstance(row, FundingRate) or interval is None:
-        return "all"
-    return variant_name(interval, row.population if isinstance(row, LongShortRatio) else "")
+    return variant_name(interval_of(row), row.population if isinstance(row, LongShortRatio) else "")
+
+
+def interval_of(row: MarketRow) -> int:
+    """Return how many ms from its `ts` on a row describes; 0 for what is so at its time.
+
+    Funding is settled at its time, whatever the interval that it is paid for.
+    """
+    interval: int = row.interval_ms if table_of(row).of_intervals else 0  # type: ignore[union-attr, assignment]
+    return interval
 
 
 def variant_name(interval_ms: int, population: str = "") -> str:

@@ -119,7 +119,7 @@ class HistorySource:
 
     def variant(self, interval_ms: int) -> str:
         """Return the name of the series that it gives at this interval, as `market_rows.variant_of`."""
-        return "all" if self.table == "funding" else variant_name(interval_ms, self.population)
+        return variant_name(interval_ms, self.population)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
