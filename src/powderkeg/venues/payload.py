@@ -11,8 +11,8 @@ import msgspec
 
 from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
-from powderkeg.model.market_rows import Liquidation
-from powderkeg.venues.asking import Instruments
+from powderkeg.model.market_rows import Liquidation, PositionSide
+from powderkeg.venues.asking import Instruments, Record
 
 T = TypeVar("T")
 _EXCERPT = 200
@@ -133,6 +133,27 @@ def base_quantity(instrument: Instrument, contracts: float, price: float) -> flo
     return finite(quantity if instrument.contract == "linear" else quantity / price, "size in base")
 
 
+def reported_liquidation(
+    ts: int,
+    position_side: PositionSide,
+    price: float,
+    price_meaning: str,
+    quantity: float,
+    *,
+    limit_price: float | None = None,
+    event_id: str = "",
+) -> Liquidation:
+    """Return a liquidation of a checked price and quantity, its notional being their product.
+
+    Raises
+    ------
+    PayloadError
+        The product is no finite number above 0.
+    """
+    notional = positive(price * quantity, "price x quantity")
+    return Liquidation(ts, position_side, price, price_meaning, quantity, notional, limit_price, event_id, 0)
+
+
 def with_occurrences(rows: Iterable[Liquidation]) -> list[Liquidation]:
     """Return the liquidations of one message, each that repeats an earlier one exactly counted up from it."""
     seen: Counter[Liquidation] = Counter()
@@ -141,3 +162,11 @@ def with_occurrences(rows: Iterable[Liquidation]) -> list[Liquidation]:
         counted.append(row._replace(occurrence=seen[row]) if seen[row] else row)
         seen[row] += 1
     return counted
+
+
+def liquidation_records(found: Iterable[tuple[str, Liquidation]]) -> list[Record]:
+    """Return a message's liquidations, given with their symbols, as records with occurrences counted."""
+    by_symbol: dict[str, list[Liquidation]] = {}
+    for symbol, row in found:
+        by_symbol.setdefault(symbol, []).append(row)
+    return [Record(symbol, row) for symbol, rows in by_symbol.items() for row in with_occurrences(rows)]

@@ -12,12 +12,21 @@ from collections.abc import Callable
 import msgspec
 
 from powderkeg.errors import PayloadError
-from powderkeg.model.market_rows import Bar, Liquidation, PositionSide, TakerSide, Trade
+from powderkeg.model.market_rows import Bar, PositionSide, TakerSide, Trade
 from powderkeg.venues.asking import Instruments, Record
 from powderkeg.venues.binance.history import BAR_CODES
 from powderkeg.venues.binance.snapshots import mark_price
 from powderkeg.venues.listening import BookChange, Reading, SequenceStep
-from powderkeg.venues.payload import candle, decoded, decoder, instrument_of, non_negative, positive, time_ms
+from powderkeg.venues.payload import (
+    candle,
+    decoded,
+    decoder,
+    instrument_of,
+    non_negative,
+    positive,
+    reported_liquidation,
+    time_ms,
+)
 
 # The side is that of the order that closes the position.
 _POSITION_SIDES: dict[str, PositionSide] = {"SELL": "long", "BUY": "short"}
@@ -126,17 +135,8 @@ def _force_order(_: str, event: Event, instruments: Instruments) -> Reading:
         side = _POSITION_SIDES[order.S]
     except KeyError:
         raise PayloadError(f"S is {order.S!r}; expected BUY or SELL") from None
-    row = Liquidation(
-        time_ms(order.T, "T"),
-        side,
-        price,
-        "fill" if fill else "limit",
-        quantity,
-        positive(price * quantity, "price x quantity"),
-        limit,
-        "",
-        0,
-    )
+    meaning = "fill" if fill else "limit"
+    row = reported_liquidation(time_ms(order.T, "T"), side, price, meaning, quantity, limit_price=limit)
     return Reading([Record(order.s, row)])
 
 

@@ -16,7 +16,6 @@ from powderkeg.errors import PayloadError
 from powderkeg.model.market_rows import (
     Bar,
     DeleveragingSignal,
-    Liquidation,
     MarkPrice,
     OpenInterest,
     PositionSide,
@@ -34,11 +33,12 @@ from powderkeg.venues.payload import (
     excerpt,
     finite,
     instrument_of,
+    liquidation_records,
     non_negative,
     number_or_none,
     positive,
+    reported_liquidation,
     time_ms,
-    with_occurrences,
 )
 
 # What the venue's side means: of a liquidation the position, of a trade the taker.
@@ -127,16 +127,15 @@ def _side(sides: dict[str, T], side: str) -> T:
 
 
 def _liquidations(message: _Envelope, instruments: Instruments) -> Reading:
-    rows: dict[str, list[Liquidation]] = {}
+    found = []
     for item in decoded(message.data, _LIQUIDATIONS, "allLiquidation"):
         instrument = instrument_of(instruments, item.s)
         price = positive(item.p, "p")
         quantity = base_quantity(instrument, positive(item.v, "v"), price)
         side = _side(_POSITION_SIDES, item.S)
-        notional = positive(price * quantity, "v x p")
-        row = Liquidation(time_ms(item.T, "T"), side, price, "bankruptcy", quantity, notional, None, "", 0)
-        rows.setdefault(item.s, []).append(row)
-    return Reading([Record(symbol, row) for symbol, same in rows.items() for row in with_occurrences(same)])
+        row = reported_liquidation(time_ms(item.T, "T"), side, price, "bankruptcy", quantity)
+        found.append((item.s, row))
+    return Reading(liquidation_records(found))
 
 
 def _trades(message: _Envelope, instruments: Instruments) -> Reading:

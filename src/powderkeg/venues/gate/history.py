@@ -25,6 +25,7 @@ from powderkeg.venues.payload import (
     non_negative,
     number_or_none,
     positive,
+    reported_liquidation,
     with_occurrences,
 )
 
@@ -148,9 +149,8 @@ def _order(row: _Order, instrument: Instrument, ts: int) -> Liquidation:
     else:
         price, meaning = positive(fill, "fill_price"), "fill"
     quantity = base_quantity(instrument, abs(order), price)
-    notional = positive(price * quantity, "price x order_size")
     side: PositionSide = "long" if position > 0 else "short"
-    return Liquidation(ts, side, price, meaning, quantity, notional, limit, "", 0)
+    return reported_liquidation(ts, side, price, meaning, quantity, limit_price=limit)
 
 
 def _orders(payload: bytes, instrument: Instrument, window: Window, _: int) -> list[Liquidation]:

@@ -12,7 +12,7 @@ import msgspec
 
 from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
-from powderkeg.model.market_rows import Bar, Liquidation, PositionSide, TakerSide, Trade
+from powderkeg.model.market_rows import Bar, PositionSide, TakerSide, Trade
 from powderkeg.venues.asking import Instruments, Record
 from powderkeg.venues.gate.answers import INTERVAL_CODES, from_either, from_seconds, signed
 from powderkeg.venues.gate.tickers import Ticker, interest_of, mark_of
@@ -23,10 +23,11 @@ from powderkeg.venues.payload import (
     decoded,
     decoder,
     instrument_of,
+    liquidation_records,
     non_negative,
     positive,
+    reported_liquidation,
     time_ms,
-    with_occurrences,
 )
 
 _INTERVALS = {code: interval for interval, code in INTERVAL_CODES.items()}
@@ -107,7 +108,7 @@ def _items(
 
 
 def _liquidations(message: Message, instruments: Instruments) -> Reading:
-    rows: dict[str, list[Liquidation]] = {}
+    found = []
     for item in _items(message.result, _LIQUIDATION, _LIQUIDATIONS, "public_liquidates"):
         if item.contract not in instruments:
             continue  # the channel carries those of every contract
@@ -116,10 +117,8 @@ def _liquidations(message: Message, instruments: Instruments) -> Reading:
         # The sign is that of the order: what is sold closes a long. REST has the position's, the opposite.
         side: PositionSide = "long" if size < 0 else "short"
         ts = time_ms(item.time_ms, "time_ms") if item.time_ms else from_either(item.time, "time")
-        notional = positive(price * quantity, "price x size")
-        row = Liquidation(ts, side, price, "limit", quantity, notional, None, "", 0)
-        rows.setdefault(item.contract, []).append(row)
-    records = [Record(symbol, row) for symbol, same in rows.items() for row in with_occurrences(same)]
+        found.append((item.contract, reported_liquidation(ts, side, price, "limit", quantity)))
+    records = liquidation_records(found)
     return Reading(records, ignored="" if records else "liquidations of contracts that were not asked for")
 
 

@@ -19,7 +19,7 @@ import msgspec
 from powderkeg.errors import PayloadError
 from powderkeg.model.market_rows import Liquidation, PositionSide
 from powderkeg.venues.asking import Record
-from powderkeg.venues.payload import decoded, decoder, finite, positive, time_ms
+from powderkeg.venues.payload import decoded, decoder, finite, positive, reported_liquidation, time_ms
 
 
 class _Origin(msgspec.Struct, rename="camel"):
@@ -101,16 +101,8 @@ def _liquidations(fills: Iterable[tuple[str, _Fill]]) -> list[Record]:
 def _liquidation(fill: _Fill) -> Liquidation:
     price, quantity = positive(fill.px, "px"), positive(fill.sz, "sz")
     # The id tells two fills of a millisecond apart, so rows that are alike are one fill.
-    return Liquidation(
-        time_ms(fill.time, "time"),
-        _closed_side(fill),
-        price,
-        "fill",
-        quantity,
-        positive(price * quantity, "px x sz"),
-        None,
-        str(fill.tid),
-        0,
+    return reported_liquidation(
+        time_ms(fill.time, "time"), _closed_side(fill), price, "fill", quantity, event_id=str(fill.tid)
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import Liquidation, PositionSide
-from powderkeg.venues.payload import base_quantity, decoder, positive, time_ms
+from powderkeg.venues.payload import base_quantity, decoder, positive, reported_liquidation, time_ms
 
 # 2026-07-19: the first day on which the documentation was seen to call bkPx the liquidation mark price; on
 # 2026-06-26 it still was the bankruptcy price. OKX announced neither day.
@@ -59,5 +59,4 @@ def liquidation_of(detail: Detail, instrument: Instrument) -> Liquidation:
         )
     ts = time_ms(detail.ts, "ts")
     meaning = "mark" if ts >= MARK_PRICE_SINCE else "bankruptcy"
-    notional = positive(price * quantity, "bkPx x sz")
-    return Liquidation(ts, closed, price, meaning, quantity, notional, None, "", 0)
+    return reported_liquidation(ts, closed, price, meaning, quantity)

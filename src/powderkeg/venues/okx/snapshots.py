@@ -11,10 +11,11 @@ import msgspec
 
 from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
-from powderkeg.model.market_rows import InstrumentRow, InsuranceFund, LeverageTierRow, MarkPrice, OpenInterest
+from powderkeg.model.market_rows import InstrumentRow, InsuranceFund, LeverageTierRow
 from powderkeg.model.times import HOUR
 from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource
 from powderkeg.venues.okx.answers import Answer, family_of, perpetual_of, result_of
+from powderkeg.venues.okx.prices import InterestItem, MarkItem, interest_record, mark_record
 from powderkeg.venues.payload import (
     decoder,
     finite,
@@ -55,19 +56,6 @@ class _Tier(msgspec.Struct, rename="camel"):
     max_lever: float
 
 
-class _Mark(msgspec.Struct, rename="camel"):
-    inst_id: str
-    mark_px: float
-    ts: int
-
-
-class _Interest(msgspec.Struct, rename="camel"):
-    inst_id: str
-    oi: float
-    oi_ccy: float
-    ts: int
-
-
 class _FundChange(msgspec.Struct):
     ts: int
 
@@ -80,8 +68,8 @@ class _Fund(msgspec.Struct, rename="camel"):
 
 _INSTRUMENT_ANSWER = decoder(Answer[_Instrument])
 _TIER_ANSWER = decoder(Answer[_Tier])
-_MARK_ANSWER = decoder(Answer[_Mark])
-_INTEREST_ANSWER = decoder(Answer[_Interest])
+_MARK_ANSWER = decoder(Answer[MarkItem])
+_INTEREST_ANSWER = decoder(Answer[InterestItem])
 _FUND_ANSWER = decoder(Answer[_Fund])
 
 
@@ -158,29 +146,11 @@ def _tiers(payload: bytes, instruments: Instruments, now: int) -> list[Record]:
 
 
 def _marks(payload: bytes, _: Instruments, __: int) -> list[Record]:
-    return [
-        Record(
-            row.inst_id, MarkPrice(time_ms(row.ts, "ts"), positive(row.mark_px, "markPx"), None, None, None)
-        )
-        for row in result_of(payload, _MARK_ANSWER, "mark price")
-    ]
+    return [mark_record(item) for item in result_of(payload, _MARK_ANSWER, "mark price")]
 
 
 def _interests(payload: bytes, _: Instruments, __: int) -> list[Record]:
-    return [
-        Record(
-            row.inst_id,
-            OpenInterest(
-                time_ms(row.ts, "ts"),
-                non_negative(row.oi_ccy, "oiCcy"),
-                non_negative(row.oi, "oi"),
-                "contracts",
-                1,
-                None,
-            ),
-        )
-        for row in result_of(payload, _INTEREST_ANSWER, "open interest")
-    ]
+    return [interest_record(item) for item in result_of(payload, _INTEREST_ANSWER, "open interest")]
 
 
 def _funds(payload: bytes, _: Instruments, now: int) -> list[Record]:

@@ -16,9 +16,6 @@ from powderkeg.errors import PayloadError
 from powderkeg.model.market_rows import (
     Bar,
     DeleveragingSignal,
-    Liquidation,
-    MarkPrice,
-    OpenInterest,
     TakerSide,
     Trade,
 )
@@ -29,6 +26,7 @@ from powderkeg.venues.okx.answers import perpetual_of
 from powderkeg.venues.okx.connection import ALL_SWAPS, ENVELOPE, Argument, channel_of, control_of, subscribe
 from powderkeg.venues.okx.liquidations import LIQUIDATED, liquidation_of
 from powderkeg.venues.okx.other_channels import why_left_alone
+from powderkeg.venues.okx.prices import InterestItem, MarkItem, interest_record, mark_record
 from powderkeg.venues.okx.windows import BAR_CODES
 from powderkeg.venues.payload import (
     base_quantity,
@@ -38,11 +36,11 @@ from powderkeg.venues.payload import (
     excerpt,
     finite,
     instrument_of,
+    liquidation_records,
     non_negative,
     number_or_none,
     positive,
     time_ms,
-    with_occurrences,
 )
 
 _TAKER_SIDES: dict[str, TakerSide] = {"buy": "buy", "sell": "sell"}
@@ -67,19 +65,6 @@ class _Book(msgspec.Struct):
     ts: int
 
 
-class _Mark(msgspec.Struct, rename="camel"):
-    inst_id: str
-    mark_px: float
-    ts: int
-
-
-class _Interest(msgspec.Struct, rename="camel"):
-    inst_id: str
-    oi: float
-    oi_ccy: float
-    ts: int
-
-
 class _Warning(msgspec.Struct, rename="camel"):
     inst_family: str
     bal: float
@@ -95,20 +80,20 @@ class _Message(NamedTuple):
 
 _TRADES = decoder(list[_Trade])
 _BOOKS = decoder(list[_Book])
-_MARKS = decoder(list[_Mark])
-_INTERESTS = decoder(list[_Interest])
+_MARKS = decoder(list[MarkItem])
+_INTERESTS = decoder(list[InterestItem])
 _CANDLE_ROWS = decoder(list[tuple[int, float, float, float, float, float, float, float, int]])
 _WARNINGS = decoder(list[_Warning])
 
 
 def _liquidations(message: _Message, instruments: Instruments) -> Reading:
-    rows: dict[str, list[Liquidation]] = {}
-    for one in decoded(message.data, LIQUIDATED, "liquidation-orders"):
+    records = liquidation_records(
+        (one.inst_id, liquidation_of(detail, instruments[one.inst_id]))
+        for one in decoded(message.data, LIQUIDATED, "liquidation-orders")
         # All contracts of the venue come on this channel, most of them not asked for.
-        if one.inst_id in instruments:
-            found = [liquidation_of(detail, instruments[one.inst_id]) for detail in one.details]
-            rows.setdefault(one.inst_id, []).extend(found)
-    records = [Record(symbol, row) for symbol, same in rows.items() for row in with_occurrences(same)]
+        if one.inst_id in instruments
+        for detail in one.details
+    )
     return Reading(records, ignored="" if records else "liquidations of contracts that were not asked for")
 
 
@@ -147,22 +132,17 @@ def _book(message: _Message, instruments: Instruments) -> Reading:
 
 
 def _marks(message: _Message, instruments: Instruments) -> Reading:
-    records = []
-    for item in decoded(message.data, _MARKS, "mark-price"):
+    items = decoded(message.data, _MARKS, "mark-price")
+    for item in items:
         instrument_of(instruments, item.inst_id)
-        row = MarkPrice(time_ms(item.ts, "ts"), positive(item.mark_px, "markPx"), None, None, None)
-        records.append(Record(item.inst_id, row))
-    return Reading(records)
+    return Reading([mark_record(item) for item in items])
 
 
 def _interests(message: _Message, instruments: Instruments) -> Reading:
-    records = []
-    for item in decoded(message.data, _INTERESTS, "open-interest"):
+    items = decoded(message.data, _INTERESTS, "open-interest")
+    for item in items:
         instrument_of(instruments, item.inst_id)
-        in_coin, contracts = non_negative(item.oi_ccy, "oiCcy"), non_negative(item.oi, "oi")
-        row = OpenInterest(time_ms(item.ts, "ts"), in_coin, contracts, "contracts", 1, None)
-        records.append(Record(item.inst_id, row))
-    return Reading(records)
+    return Reading([interest_record(item) for item in items])
 
 
 def _candles(message: _Message, instruments: Instruments) -> Reading:
