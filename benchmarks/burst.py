@@ -20,7 +20,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from powderkeg.fake_venues.dialects import dialect
 from powderkeg.ingest.live_compaction import compact_segment, finished_segments
-from powderkeg.ingest.recorder import Recorder, RecorderSettings
+from powderkeg.ingest.recorder import Recorder
+from powderkeg.ingest.recorder_settings import RecorderSettings
 from powderkeg.ingest.venue_client import VenueClient
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake

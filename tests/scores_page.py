@@ -12,8 +12,7 @@ from pathlib import Path
 from powderkeg.analytics.scoreboard import RELIABILITY_LEVELS, ScoreRow, scoreboard
 from powderkeg.analytics.truth_scoreboard import TruthRow, truth_scoreboard
 from powderkeg.analytics.walk_forward import ABLATIONS, MODELS
-from powderkeg.maps.market_frame import market_frame
-from powderkeg.model.market_frame import MarketFrame
+from recorded_market import recorded_market
 
 BEGIN, END = "<!-- scores: made by tests/scores_page.py -->", "<!-- end of scores -->"
 DOCS = Path(__file__).parent.parent / "docs"
@@ -37,19 +36,6 @@ TOTALS = {
 }
 PLACES = {"top_quarter_share": "top quarter", "top_quarter_chance": "by chance"}
 Rows = dict[tuple[str, str, str], ScoreRow | TruthRow]
-
-
-def recorded(coin: str) -> MarketFrame:
-    data = Path(os.environ["POWDERKEG_SHARED"]) / "data"
-    return market_frame(
-        data / "binance-usdm-2025-2026" / f"{coin}USDT-5m-futures.parquet",
-        data / "multivenue-2025-2026" / "open_interest_1h.parquet",
-        funding=data / "binance-usdm-2025-2026" / f"{coin}USDT-funding-8h.parquet",
-        liquidations=data / "multivenue-2025-2026" / "hyperliquid_liquidation_volume_daily.parquet",
-        symbol=coin,
-        venue="hyperliquid",
-        open_interest_sides=2,
-    )
 
 
 def table(rows: Rows, models: tuple[str, ...], metrics: dict[str, str], *, first: str = "") -> list[str]:
@@ -120,7 +106,7 @@ def made() -> str:
     draw_reliability(reliability(found), DOCS / "reliability-simulated.svg", "Simulated markets, calibrated")
     curves: dict[str, list[float]] = {}
     for coin in COINS:
-        board = scoreboard(recorded(coin), (*MODELS, *ABLATIONS))
+        board = scoreboard(recorded_market(Path(os.environ["POWDERKEG_SHARED"]), coin), (*MODELS, *ABLATIONS))
         rows: Rows = {(row.model, row.side, row.metric): row for row in board.rows}
         lines = table(rows, (*MODELS, *ABLATIONS), TOTALS, first=coin)
         page += lines if coin == COINS[0] else lines[2:]

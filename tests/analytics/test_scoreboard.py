@@ -14,9 +14,9 @@ from powderkeg.analytics.scoreboard import scoreboard
 from powderkeg.analytics.walk_forward import MODELS, predictions, walk_forward_splits
 from powderkeg.errors import InputError, WindowError
 from powderkeg.maps.map_run import map_run
-from powderkeg.maps.market_frame import market_frame
 from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
 from powderkeg.model.times import DAY, HOUR
+from recorded_market import recorded_market
 
 
 @pytest.fixture(scope="module")
@@ -147,18 +147,7 @@ def test_what_cannot_be_scored_is_refused(frame: MarketFrame) -> None:
 def test_on_recorded_days_calibration_has_a_smaller_log_error_than_the_fitted_baselines(
     shared: Path, coin: str
 ) -> None:
-    data = shared / "data"
-    board = scoreboard(
-        market_frame(
-            data / "binance-usdm-2025-2026" / f"{coin}USDT-5m-futures.parquet",
-            data / "multivenue-2025-2026" / "open_interest_1h.parquet",
-            funding=data / "binance-usdm-2025-2026" / f"{coin}USDT-funding-8h.parquet",
-            liquidations=data / "multivenue-2025-2026" / "hyperliquid_liquidation_volume_daily.parquet",
-            symbol=coin,
-            venue="hyperliquid",
-            open_interest_sides=2,
-        )
-    )
+    board = scoreboard(recorded_market(shared, coin))
     for side in ("long", "short"):
         fitted = {m: board.value(m, side, "log_mae") for m in ("calibrated", "fixed_tiers", "range")}
         assert fitted["calibrated"] == min(fitted.values())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from powderkeg.core.feed_coverage import CLUSTERING
 from powderkeg.core.liquidation_totals import (
-    CLUSTERING,
     covered_between,
     throttle_weights,
     totals_between,

@@ -26,7 +26,8 @@ import powderkeg.ingest
 import powderkeg.lake
 import powderkeg.settings
 from powderkeg.ingest.live_compaction import compact_segment, finished_segments
-from powderkeg.ingest.recorder import Recorder, RecorderSettings
+from powderkeg.ingest.recorder import Recorder
+from powderkeg.ingest.recorder_settings import RecorderSettings
 from powderkeg.ingest.venue_client import VenueClient
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.instrument import Instrument

@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from powderkeg.fake_venues.fake_venue import FakeVenue
-from powderkeg.ingest.recorder import Recorder, RecorderSettings, RecorderStatus
-from powderkeg.ingest.stream_connection import Watchfulness
+from powderkeg.ingest.recorder import Recorder
+from powderkeg.ingest.recorder_settings import RecorderSettings, RecorderStatus
 from powderkeg.ingest.venue_client import Patience, VenueClient
+from powderkeg.ingest.watchfulness import Watchfulness
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.instrument import Instrument
 from powderkeg.venues.venue import Venue

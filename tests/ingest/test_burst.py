@@ -18,7 +18,7 @@ from powderkeg.fake_venues.fake_venue import FakeVenue
 from powderkeg.fake_venues.scripted_market import ScriptedMarket
 from powderkeg.ingest.backfill import backfill
 from powderkeg.ingest.live_compaction import compact_segment, finished_segments
-from powderkeg.ingest.recorder import RecorderSettings, RecorderStatus
+from powderkeg.ingest.recorder_settings import RecorderSettings, RecorderStatus
 from powderkeg.ingest.recording import RecordingRequest, record_venues
 from powderkeg.ingest.venue_client import VenueClient
 from powderkeg.lake.dataset_key import DatasetKey

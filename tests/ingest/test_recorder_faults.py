@@ -34,7 +34,7 @@ from powderkeg.fake_venues.fake_venue import FakeVenue
 from powderkeg.fake_venues.faults import Fault, HttpFault, StreamFault
 from powderkeg.fake_venues.scripted_market import ScriptedMarket
 from powderkeg.ingest.live_compaction import compact_segment, finished_segments
-from powderkeg.ingest.recorder import RecorderStatus
+from powderkeg.ingest.recorder_settings import RecorderStatus
 from powderkeg.ingest.segment_notes import NOTES, OTHER
 from powderkeg.ingest.segment_sink import SegmentSink
 from powderkeg.lake.dataset_key import DatasetKey

@@ -19,7 +19,7 @@ from powderkeg.fake_venues.dialects import dialect
 from powderkeg.fake_venues.fake_venue import FakeVenue
 from powderkeg.fake_venues.scripted_market import ScriptedMarket
 from powderkeg.ingest.live_compaction import compact_segment, finished_segments
-from powderkeg.ingest.recorder import RecorderSettings
+from powderkeg.ingest.recorder_settings import RecorderSettings
 from powderkeg.ingest.segment_notes import NOTES, OTHER, Listening, Until, note_bytes
 from powderkeg.ingest.segment_rows import ChannelMeaning, segment_metadata
 from powderkeg.lake.dataset_key import DatasetKey

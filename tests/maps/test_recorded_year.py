@@ -11,28 +11,15 @@ from powderkeg.analytics.comparison import comparison
 from powderkeg.core import worlds
 from powderkeg.core.named_models import NAMED_MODELS, model_parameters
 from powderkeg.maps.map_run import MapRun, map_run
-from powderkeg.maps.market_frame import market_frame
 from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.times import DAY, milliseconds
 from powderkeg.model.worlds_parameters import LONG, SHORT
-
-
-def recorded_frame(shared: Path, coin: str) -> MarketFrame:
-    data = shared / "data"
-    return market_frame(
-        data / "binance-usdm-2025-2026" / f"{coin}USDT-5m-futures.parquet",
-        data / "multivenue-2025-2026" / "open_interest_1h.parquet",
-        funding=data / "binance-usdm-2025-2026" / f"{coin}USDT-funding-8h.parquet",
-        liquidations=data / "multivenue-2025-2026" / "hyperliquid_liquidation_volume_daily.parquet",
-        symbol=coin,
-        venue="hyperliquid",
-        open_interest_sides=2,
-    )
+from recorded_market import recorded_market
 
 
 @pytest.fixture(scope="module")
 def frame(shared: Path) -> MarketFrame:
-    return recorded_frame(shared, "BTC")
+    return recorded_market(shared, "BTC")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +106,7 @@ def test_the_two_crashes_are_the_largest_days_of_long_liquidations(run: MapRun, 
 
 @pytest.mark.parametrize("coin", ["BTC", "ETH", "SOL"])
 def test_fixed_tiers_and_worlds_beside_the_recorded_days(shared: Path, coin: str) -> None:
-    result = comparison(recorded_frame(shared, coin), ["worlds", "fixed_tiers", "diffuse"])
+    result = comparison(recorded_market(shared, coin), ["worlds", "fixed_tiers", "diffuse"])
     rows = {(row.model, row.side): row for row in result.rows}
     assert len(result.start) >= 29
     for side in ("long", "short"):

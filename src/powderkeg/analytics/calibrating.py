@@ -7,7 +7,7 @@ import numpy as np
 from powderkeg.analytics.recorded_intervals import recorded_intervals
 from powderkeg.core.calibration import FEWEST_INTERVALS, MEMBERS, SideCalibration, calibrated_side
 from powderkeg.core.event_scores import FLOOR_SHARE
-from powderkeg.core.feed_coverage import throttled_coverage
+from powderkeg.core.feed_coverage import CLUSTERING, RATE_WINDOW, throttled_coverage
 from powderkeg.errors import InputError, WindowError
 from powderkeg.maps.calibrated_model import Calibration
 from powderkeg.maps.map_run import map_run
@@ -16,8 +16,6 @@ from powderkeg.model.times import duration, iso, milliseconds
 from powderkeg.version import __version__
 
 _SIDES = ("long", "short")
-# How far below its upper bound the coverage of a throttled feed may lie; see `calibration`.
-_BELOW_BOUND = 6.0
 
 
 def calibration(
@@ -122,5 +120,5 @@ def _coverage_of_feed(frame: MarketFrame, slot: int, until: str | int | None) ->
     if events is None:
         raise InputError("feed_slot: the record holds no single events with prices to estimate it from")
     last = frame.end if until is None else milliseconds(until, "until")
-    bound, _ = throttled_coverage(events.ts[events.ts < last], slot=slot, window=60 * slot)
-    return bound / _BELOW_BOUND, bound
+    bound, _ = throttled_coverage(events.ts[events.ts < last], slot=slot, window=RATE_WINDOW * slot)
+    return bound / CLUSTERING, bound

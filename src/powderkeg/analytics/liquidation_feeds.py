@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from powderkeg.analytics.window_totals import WindowTotals
+from powderkeg.core.feed_coverage import CLUSTERING
 from powderkeg.core.liquidation_totals import (
-    CLUSTERING,
     covered_between,
     throttle_weights,
     totals_between,

@@ -12,7 +12,7 @@ from powderkeg.cli import lake_options
 from powderkeg.cli.options import Json
 
 if TYPE_CHECKING:
-    from powderkeg.ingest.recorder import RecorderStatus
+    from powderkeg.ingest.recorder_settings import RecorderStatus
 
 _TABLES = (
     "trades", "liquidations", "mark_prices", "open_interest", "bars", "depth_levels", "insurance_funds",
@@ -50,7 +50,7 @@ def record(
     of JSON tells the state every ten seconds. Example: powderkeg record binance bybit --coins BTC,ETH
     """
     from powderkeg.cli.record_view import ending, live_view, metrics_server, print_recorded
-    from powderkeg.ingest.recorder import RecorderSettings
+    from powderkeg.ingest.recorder_settings import RecorderSettings
     from powderkeg.ingest.recording import RecordingRequest, record_venues
     from powderkeg.model.times import duration
     from powderkeg.venues.registry import venues as venues_of

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from powderkeg.model.market_rows import table_of
 
 if TYPE_CHECKING:
-    from powderkeg.ingest.recorder import RecorderStatus
+    from powderkeg.ingest.recorder_settings import RecorderStatus
 
 _COUNTERS = {
     "frames": "Frames received.",

@@ -23,8 +23,8 @@ from powderkeg.errors import OutputError
 from powderkeg.model.market_rows import table_of
 
 if TYPE_CHECKING:
-    from powderkeg.ingest.recorder import RecorderStatus
     from powderkeg.ingest.recorder_counts import ConnectionCounts
+    from powderkeg.ingest.recorder_settings import RecorderStatus
 
 Statuses = Mapping[str, "RecorderStatus"]
 _STATE_COLOURS = {"listening": "green", "connecting": "yellow", "waiting": "red", "stopped": "dim"}

@@ -9,6 +9,12 @@ import numpy as np
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import FloatArray, IntArray
 
+CLUSTERING = 6.0
+"""How many times more than random arrivals explain may have happened: on simulated throttled feeds the share
+shown lay between a sixth of the bound of `throttled_coverage` and the bound (docs/method.md, Calibration)."""
+RATE_WINDOW = 60
+"""Slots over which the rate of a throttled feed is taken as constant."""
+
 
 def throttled_coverage(times: IntArray, *, slot: int, window: int = 60_000) -> tuple[float, FloatArray]:
     """Return an upper bound of the share of events that a throttled feed shows, and the estimate per window.

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from powderkeg.core.feed_coverage import throttled_coverage
+from powderkeg.core.feed_coverage import RATE_WINDOW, throttled_coverage
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import BoolArray, FloatArray, IntArray
-
-# How many times more than random arrivals explain may have happened: on simulated throttled feeds the share
-# shown lay between a sixth of the bound of `throttled_coverage` and the bound (docs/method.md, Calibration).
-CLUSTERING = 6.0
-RATE_WINDOW = 60
-"""Slots over which the rate of a throttled feed is taken as constant."""
 
 
 def totals_between(

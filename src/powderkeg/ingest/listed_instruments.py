@@ -53,15 +53,24 @@ async def listed_instruments(
             break
     else:
         return found
-    records = await snapshot_records(client, venue.snapshot("instruments"), {}, now)
-    rows = {record.symbol: record.row for record in records if isinstance(record.row, InstrumentRow)}
+    rows = await listed_rows(client, now)
     found = {}
     for name in names:
         symbol = listed_symbol(venue, name, rows)
         found[symbol] = instrument_of_row(venue.name, symbol, rows[symbol])
-        key = DatasetKey("instruments", venue.name, symbol)
-        lake.append(key, [rows[symbol]], received_ts=now, source="rest")
+        keep_instrument(lake, venue.name, symbol, rows[symbol])
     return found
+
+
+async def listed_rows(client: VenueClient, now: int) -> dict[str, InstrumentRow]:
+    """Return what the venue says of every instrument that it lists, by symbol; raises `VenueError`."""
+    records = await snapshot_records(client, client.venue.snapshot("instruments"), {}, now)
+    return {record.symbol: record.row for record in records if isinstance(record.row, InstrumentRow)}
+
+
+def keep_instrument(lake: Lake, venue: str, symbol: str, row: InstrumentRow) -> None:
+    """Put a description into the lake, as learned at its time; raises `LakeError`."""
+    lake.append(DatasetKey("instruments", venue, symbol), [row], received_ts=row.ts, source="rest")
 
 
 def listed_symbol(venue: Venue, name: str, listed: Collection[str]) -> str:

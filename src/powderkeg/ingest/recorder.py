@@ -24,8 +24,6 @@ from powderkeg.lake.segments import SegmentHeader
 from powderkeg.model.instrument import Instrument
 from powderkeg.venues.asking import Record
 
-__all__ = ["POLLS", "Recorder", "RecorderSettings", "RecorderStatus"]
-
 _SECOND_NS = 1_000_000_000
 _AS_USUAL = RecorderSettings()
 POLLS = "polls"

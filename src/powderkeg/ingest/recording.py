@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from powderkeg.errors import VenueError
-from powderkeg.ingest.listed_instruments import instrument_of_row, listed_symbol
-from powderkeg.ingest.recorder import Recorder, RecorderSettings, RecorderStatus
+from powderkeg.ingest.listed_instruments import instrument_of_row, keep_instrument, listed_rows, listed_symbol
+from powderkeg.ingest.recorder import Recorder
 from powderkeg.ingest.recorder_counts import ConnectionCounts
-from powderkeg.ingest.snapshots import snapshot_records
+from powderkeg.ingest.recorder_settings import RecorderSettings, RecorderStatus
 from powderkeg.ingest.venue_client import VenueClient
-from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.market_rows import InstrumentRow
 from powderkeg.venues.asking import Record
@@ -106,10 +105,7 @@ async def _record(
         instruments = {symbol: instrument_of_row(venue.name, symbol, row) for symbol, row in rows.items()}
         symbols = [listed_symbol(venue, name, instruments) for name in request.symbols]
         for symbol in symbols:
-            key = DatasetKey("instruments", venue.name, symbol)
-            await asyncio.to_thread(
-                lake.append, key, [rows[symbol]], received_ts=rows[symbol].ts, source="rest"
-            )
+            await asyncio.to_thread(keep_instrument, lake, venue.name, symbol, rows[symbol])
         recorder = Recorder(
             client,
             lake,
@@ -131,14 +127,12 @@ async def _listed(
     wait = _FIRST_WAIT
     while not stop.is_set():
         try:
-            source = client.venue.snapshot("instruments")
-            records = await snapshot_records(client, source, {}, clock() // 1_000_000)
+            rows = await listed_rows(client, clock() // 1_000_000)
         except VenueError as error:
             counts.state = "waiting"
             counts.trouble = str(error)
             counts.reconnects += 1
         else:
-            rows = {record.symbol: record.row for record in records if isinstance(record.row, InstrumentRow)}
             if rows:
                 return rows
             counts.trouble = f"{client.venue.title} lists no perpetual"

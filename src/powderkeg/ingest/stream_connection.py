@@ -21,8 +21,6 @@ from powderkeg.venues.asking import Instruments, Record
 from powderkeg.venues.listening import Control
 from powderkeg.venues.venue import Venue
 
-__all__ = ["StreamConnection", "Watchfulness"]
-
 _LARGEST_FRAME = 2**24
 _FLOOD = 2**18  # bytes that wait to be written
 _AT_ONCE = 256  # frames read before others have their turn
