@@ -21,6 +21,7 @@ from powderkeg.model.market_rows import MarketRow
 from powderkeg.model.times import DAY, HOUR, MINUTE
 from powderkeg.model.window import Window
 from powderkeg.venues.bybit import VENUE
+from powderkeg.venues.registry import venue
 from venues.made_rows import START, instrument_row, made_rows, made_tiers
 
 NOW = START + 12 * DAY
@@ -180,3 +181,35 @@ def test_a_venue_that_is_not_there_is_named(lake: Lake) -> None:
 
     with pytest.raises(VenueError, match=r"bybit /v5/market/instruments-info.*tried 3 times"):
         asyncio.run(run())
+
+
+def test_what_several_tables_are_in_is_asked_for_once(lake: Lake) -> None:
+    gate = venue("gate")
+    spoken, window = dialect("gate"), Window(START, START + 2 * DAY)
+    totals, takers = (
+        made_rows(table, 600, interval=5 * MINUTE, semantics=gate.semantics)
+        for table in ("liquidation_totals", "taker_volume")
+    )
+    series: dict[tuple[str, str, str], Sequence[MarketRow]] = {
+        ("liquidation_totals", "BTC_USDT", "5m"): totals,
+        ("taker_volume", "BTC_USDT", "5m"): takers,
+    }
+    market = ScriptedMarket({"BTC_USDT": spoken.example(instrument_row())}, series, NOW)
+    tables = ["liquidation_totals", "taker_volume"]
+
+    async def run(fake: FakeVenue) -> BackfillReport:
+        async with VenueClient(gate, fake.urls(gate.urls), QUICK) as client:
+            return await backfill(
+                client, lake, ["BTC"], tables, window, interval=5 * MINUTE, clock=lambda: NOW
+            )
+
+    with FakeVenue(spoken, market) as fake:
+        report = asyncio.run(run(fake))
+        asked = [path for path in fake.http.requests if "contract_stats" in path]
+    assert not report.failures
+    assert len(asked) == 1
+    for table, rows in (("liquidation_totals", totals), ("taker_volume", takers)):
+        key = DatasetKey(table, "gate", "BTC_USDT", "5m")
+        kept_rows = lake.read(key, window, columns=type(rows[0])._fields)
+        assert lake.covered(key) == (window,)
+        assert list(kept_rows.iter_rows()) == [tuple(row) for row in rows if row.ts < window.end]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import TypeVar
 
 from powderkeg.errors import InputError, PayloadError, RefusedError, VenueError, WindowOverflowError
 from powderkeg.ingest.backfill_plan import BackfillPlan, FetchTask, NotToBeHad, backfill_plan
@@ -17,7 +18,9 @@ from powderkeg.lake.market_lake import Lake
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import MarketRow, table_of, variant_of
 from powderkeg.model.window import Window
+from powderkeg.venues.asking import Request
 
+T = TypeVar("T")
 _TOGETHER = 4
 _ROWS_AT_ONCE = 200_000
 
@@ -140,6 +143,11 @@ def _kinds_of(client: VenueClient, tables: Sequence[str]) -> tuple[list[str], li
     return past, present
 
 
+def _request(task: FetchTask, number: int) -> Request:
+    """Return what a task asks of one of its sources."""
+    return task.sources[number].request(task.instrument, task.window, task.interval)
+
+
 @dataclass(slots=True)
 class _Run:
     client: VenueClient
@@ -151,12 +159,17 @@ class _Run:
     done: int = 0
 
     async def tasks(self, plan: BackfillPlan) -> None:
-        """Make the plan's requests, a few at a time, oldest first."""
-        waiting = iter(plan.tasks)
+        """Make the plan's requests, a few at a time, oldest first; what several tasks ask for, once."""
+        asked: dict[Request, list[FetchTask]] = {}
+        for task in plan.tasks:
+            asked.setdefault(_request(task, 0), []).append(task)
+        waiting = iter(asked.values())
 
         async def worker() -> None:
-            for task in waiting:
-                await self._task(task)
+            for alike in waiting:
+                answers: dict[Request, bytes] | None = {} if len(alike) > 1 else None
+                for task in alike:
+                    await self._task(task, answers)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -187,47 +200,49 @@ class _Run:
                 await self._keep(key, found, "rest", ())
         self._tell(None)
 
-    async def _task(self, task: FetchTask) -> None:
+    async def _task(self, task: FetchTask, answers: dict[Request, bytes] | None) -> None:
+        """Do one task; `answers` are kept for others that ask the same, None where there are none."""
         try:
             for number, source in enumerate(task.sources):
-                request = source.request(task.instrument, task.window, task.interval)
                 try:
-                    await self._fetch_in_parts(task, number)
+                    await self._fetch_in_parts(task, number, answers)
                     break
                 except RefusedError as error:
                     if number + 1 == len(task.sources):
-                        reason = f"{error}" if not source.aligned else f"{request.path} is not published"
+                        path = _request(task, number).path
+                        reason = f"{path} is not published" if source.aligned else str(error)
                         self.report.not_to_be_had.append(NotToBeHad(task.key, task.window, reason))
         except VenueError as error:
             self.report.failures.append(str(error))
         self._tell(task.key)
 
-    async def _fetch_in_parts(self, task: FetchTask, number: int) -> None:
+    async def _fetch_in_parts(
+        self, task: FetchTask, number: int, answers: dict[Request, bytes] | None
+    ) -> None:
         """Ask one source, for halves of the window where it holds more than one answer."""
         try:
-            await self._fetch(task, number)
+            await self._fetch(task, number, answers)
         except WindowOverflowError:
             start, end = task.window
             middle = (start + end) // 2
             if middle == start:
                 raise
             for half in (Window(start, middle), Window(middle, end)):
-                await self._fetch_in_parts(replace(task, window=half), number)
+                await self._fetch_in_parts(replace(task, window=half), number, answers)
 
-    async def _fetch(self, task: FetchTask, number: int) -> None:
+    async def _fetch(self, task: FetchTask, number: int, answers: dict[Request, bytes] | None) -> None:
         """Ask one source and keep its rows; the window is complete once the last of them is durable."""
-        source = task.sources[number]
-        request = source.request(task.instrument, task.window, task.interval)
+        source, request = task.sources[number], _request(task, number)
 
         def rows_of(payload: bytes) -> Iterable[MarketRow]:
             return source.read(payload, task.instrument, task.window, task.interval)
 
         if not source.checksummed:
-            rows = await self.client.answer(request, lambda payload: list(rows_of(payload)))
+            rows = await self._answer(request, lambda payload: list(rows_of(payload)), answers)
             await self._keep(task.key, rows, "rest", (task.window,))
             return
         # A day of trades does not have to fit into memory as rows.
-        payload = await self.client.answer(request, bytes)
+        payload = await self._answer(request, bytes, answers)
         rows_left = iter(rows_of(payload))
         try:
             while chunk := await asyncio.to_thread(lambda: list(islice(rows_left, _ROWS_AT_ONCE))):
@@ -235,6 +250,22 @@ class _Run:
         except PayloadError as error:
             raise VenueError(f"{self.client.venue.name} {request}: {error}") from error
         await self._keep(task.key, (), "bulk", (task.window,))
+
+    async def _answer(
+        self, request: Request, read: Callable[[bytes], T], answers: dict[Request, bytes] | None
+    ) -> T:
+        """Return what `read` makes of an answer, of one that is there already if it can be read."""
+        if answers is None:
+            return await self.client.answer(request, read)
+        if request in answers:
+            try:
+                return read(answers[request])
+            except WindowOverflowError:
+                raise
+            except PayloadError:
+                pass  # it may have been damaged where others did not look: the venue is asked again
+        answers[request], found = await self.client.answer(request, lambda payload: (payload, read(payload)))
+        return found
 
     async def _keep(
         self, key: DatasetKey, rows: Sequence[MarketRow], source: str, covered: Iterable[Window]

@@ -89,16 +89,19 @@ def backfill_plan(
     InputError
         The venue has no history of a table; the message says why, or what it has.
     """
-    tasks: list[FetchTask] = []
-    lacking: list[NotToBeHad] = []
-    for instrument in instruments:
-        for table in tables:
-            for sources in series_of(venue, table):
-                for found in _series_plan(
-                    venue, instrument, sources, window, interval=interval, now=now, missing=missing
-                ):
-                    (tasks if isinstance(found, FetchTask) else lacking).append(found)  # type: ignore[arg-type]
-    return BackfillPlan(tuple(tasks), tuple(lacking))
+    found = [
+        one
+        for instrument in instruments
+        for table in tables
+        for sources in series_of(venue, table)
+        for one in _series_plan(
+            venue, instrument, sources, window, interval=interval, now=now, missing=missing
+        )
+    ]
+    return BackfillPlan(
+        tuple(one for one in found if isinstance(one, FetchTask)),
+        tuple(one for one in found if isinstance(one, NotToBeHad)),
+    )
 
 
 def _series_plan(
@@ -120,23 +123,23 @@ def _series_plan(
         yield NotToBeHad(key, window, f"{venue.title} publishes it for {kinds} contracts only")
         return
     longer = sorted({one for source in fit for one in source.intervals if one > step})
-    holes: list[tuple[Window, str]] = [(window, "")]
+    holes = [_Unanswered(window, "")]
     for one in (step, *longer):
         at = DatasetKey(key.table, key.venue, key.symbol, fit[0].variant(one))
-        left: list[tuple[Window, str]] = []
-        for hole, _ in holes:
-            whole = _whole_intervals(hole, one, fit, now)
+        left: list[_Unanswered] = []
+        for hole in holes:
+            whole = _whole_intervals(hole.window, one, fit, now)
             for part in missing(at, whole) if whole else ():
                 for piece in _pieces(fit, part, one, now):
-                    if isinstance(piece, Unanswered):
-                        left.append((piece.window, piece.reason))
+                    if isinstance(piece, _Unanswered):
+                        left.append(piece)
                     else:
                         yield FetchTask(at, instrument, piece[0], one, piece[1])
         holes = left
         if not holes:
             return
-    for hole, reason in holes:
-        yield NotToBeHad(key, hole, reason)
+    for hole in holes:
+        yield NotToBeHad(key, hole.window, hole.reason)
 
 
 def series_of(venue: Venue, table: str) -> list[tuple[HistorySource, ...]]:
@@ -186,7 +189,7 @@ def _span_end(source: HistorySource, step: int, time: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class _Unanswered:
     """A window that no source answers at an interval, and why."""
 
     window: Window
@@ -195,7 +198,7 @@ class Unanswered:
 
 def _pieces(
     sources: Sequence[HistorySource], part: Window, step: int, now: int
-) -> Iterator[tuple[Window, tuple[HistorySource, ...]] | Unanswered]:
+) -> Iterator[tuple[Window, tuple[HistorySource, ...]] | _Unanswered]:
     """Yield windows of one request each with those who may answer, and why a rest has no answer."""
     left = [part]
     fit = [source for source in sources if step in source.intervals]
@@ -219,7 +222,7 @@ def _pieces(
             continue  # not complete yet: a later backfill finds it missing still
         depths = [source.depth for source in fit if source.depth is not None]
         kept = f"the venue keeps {duration_text(max(depths))} of it" if depths else "no source answers for it"
-        yield Unanswered(hole, f"{kept}; {hole} cannot be had")
+        yield _Unanswered(hole, f"{kept}; {hole} cannot be had")
 
 
 def _answered(source: HistorySource, hole: Window, step: int, now: int) -> Window | None:

@@ -69,19 +69,14 @@ def _compacted(lake: Lake, path: Path) -> CompactedSegment:
         # Whoever was killed just here left an id that nobody needs any more.
         batches = lake.applied_batches(key)
         lake.forget_batches(key, {one for one in batches if not (path.parent / one).exists()})
-        _merge_if_many(lake, key)
+        if lake.summary(key).parts > _MOST_PARTS:
+            lake.compact(key)
     return CompactedSegment(path, rows, archived.records, archived.end.unreadable_bytes)
 
 
 def finished_segments(root: str | os.PathLike[str], venue_name: str) -> list[Path]:
     """Return the segments of a venue that nobody writes any more, oldest first; a crash leaves such."""
     return [path for path in live_segments(Path(root), venue_name) if not _is_being_written(path)]
-
-
-def _merge_if_many(lake: Lake, key: DatasetKey) -> None:
-    for summary in lake.datasets(key.table, key.venue, key.symbol):
-        if summary.key == key and summary.parts > _MOST_PARTS:
-            lake.compact(key)
 
 
 def _refuse_unfinished(path: Path) -> None:

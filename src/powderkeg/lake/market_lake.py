@@ -212,6 +212,16 @@ class Lake:
         for dataset in found_datasets(self._root, table, venue, symbol):
             yield summary_of(dataset)
 
+    def summary(self, key: DatasetKey) -> DatasetSummary:
+        """Return what the manifest of one dataset says; it is empty where nobody wrote.
+
+        Raises
+        ------
+        LakeError
+            The manifest is damaged or newer than this powderkeg.
+        """
+        return summary_of(self._dataset(key))
+
     def compact(self, key: DatasetKey) -> Compacted:
         """Merge the parts of every period that has several, and return what was done; reads stay the same.
 
