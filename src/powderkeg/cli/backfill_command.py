@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +42,8 @@ def backfill(
     It can be interrupted at any time: the same command goes on where it was. Example: powderkeg backfill
     binance BTC ETH --since 90d
     """
+    import asyncio
+
     from powderkeg.cli.terminal import counting, print_json
     from powderkeg.cli.terminal_lake import backfill_json, print_backfill
     from powderkeg.ingest.backfill import Progress

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from powderkeg.cli import options
-from powderkeg.cli.map_source import Coin, MapSource
-
-if TYPE_CHECKING:
-    from powderkeg.maps.aggregated_map import AggregatedMap
+from powderkeg.cli.map_source import Coin, MapSource, SkippedVenue
 
 
 @options.market_command
@@ -36,54 +33,32 @@ def liquidation_map(
     powderkeg map --bars bars.parquet --open-interest oi.csv --symbol BTC --plot map.png
     """
     from powderkeg.cli.terminal import print_json, print_map, print_written, working
+    from powderkeg.cli.terminal_layers import print_layers, skipped_json
+    from powderkeg.maps.aggregated_map import aggregated_map
     from powderkeg.maps.map_run import map_run
+    from powderkeg.model.times import milliseconds
 
-    if coin is not None:
-        _print_lake_map(market, coin, at, options.chosen_model(model, parameters), as_json=as_json, plot=plot)
-        return
-    with working("Reading the files"):
-        chosen = options.chosen_model(model, parameters)
-        frame = market.from_files()
-    with working(f"Running the model over {len(frame):,} bars"):
-        result = map_run(frame, chosen).map(at)
+    chosen = options.chosen_model(model, parameters)
+    skipped: list[SkippedVenue] = []
+    if coin is None:
+        with working("Reading the files"):
+            frames = [market.from_files()]
+    else:
+        frames, skipped = market.from_lake(coin, None if at is None else milliseconds(at, "--at"))
+        at = None  # the frames end there
+    with working(f"Running the model over {sum(map(len, frames)):,} bars"):
+        maps = [map_run(frame, chosen).map(at) for frame in frames]
+        summed = None if coin is None else aggregated_map(maps, coin.upper())
+    result = maps[0] if summed is None else summed.total
     if plot:
         with working("Drawing"):
             result.plot(plot)
     if as_json:
-        print_json(result.as_json())
+        summed_json = None if summed is None else {**summed.as_json(), "skipped": skipped_json(skipped)}
+        print_json(summed_json or result.as_json())
     else:
         print_map(result)
+        if summed is not None:
+            print_layers(summed, skipped)
     if plot:
         print_written(plot, as_json=as_json)
-
-
-def _print_lake_map(
-    market: MapSource, coin: str, at: str | None, model: object, *, as_json: bool, plot: object
-) -> None:
-    from pathlib import Path
-
-    from powderkeg.cli.terminal import print_json, print_map, print_written, working
-    from powderkeg.cli.terminal_layers import print_layers, skipped_json
-    from powderkeg.maps.aggregated_map import aggregated_map
-    from powderkeg.maps.calibrated_model import Calibration
-    from powderkeg.maps.map_run import map_run
-    from powderkeg.model.times import milliseconds
-
-    chosen = model if isinstance(model, Calibration) else str(model)
-    end = None if at is None else milliseconds(at, "--at")
-    frames, skipped = market.from_lake(coin, end)
-    with working(f"Running the model over {sum(map(len, frames)):,} bars"):
-        result: AggregatedMap = aggregated_map(
-            [map_run(frame, chosen).map() for frame in frames], coin.upper()
-        )
-    picture = Path(str(plot)) if plot else None
-    if picture:
-        with working("Drawing"):
-            result.total.plot(picture)
-    if as_json:
-        print_json({**result.as_json(), "skipped": skipped_json(skipped)})
-    else:
-        print_map(result.total)
-        print_layers(result, skipped)
-    if picture:
-        print_written(picture, as_json=as_json)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,20 +89,8 @@ class MapSource:
                 "no coin and no files: name a coin, as in `powderkeg map BTC`, or give --bars, "
                 "--open-interest and --symbol"
             )
-        return options.MarketOptions(
-            bars=self.bars,
-            open_interest=self.open_interest,
-            symbol=self.symbol,
-            venue=self.venue,
-            mark=self.mark,
-            funding=self.funding,
-            sides=self.sides,
-            open_interest_unit=self.open_interest_unit,
-            open_interest_stamp=self.open_interest_stamp,
-            bar_step=self.bar_step,
-            volume_scale=self.volume_scale,
-            column=self.column,
-        ).frame()
+        own = {one.name: getattr(self, one.name) for one in fields(options.MarketOptions)}
+        return options.MarketOptions(**own).frame()
 
     def from_lake(self, coin: str, end: int | None) -> tuple[list[MarketFrame], list[SkippedVenue]]:
         """Return a frame for each venue that has one, the freshest data fetched first, and who is left out.
@@ -143,6 +130,8 @@ def _filled(
     asked: tuple[Venue, ...], coin: str, window: Window, lake: Lake, settings: Settings
 ) -> dict[str, str]:
     """Fetch what the lake lacks, all venues at once; return why each that failed did."""
+    import asyncio
+
     from powderkeg.cli.terminal import counting
     from powderkeg.ingest.backfill import backfill
     from powderkeg.ingest.venue_client import VenueClient

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +48,8 @@ def record(
     few minutes. Reconnects, silent feeds and lost messages are found and kept as gaps. With --json a line
     of JSON tells the state every ten seconds. Example: powderkeg record binance bybit --coins BTC,ETH
     """
+    import asyncio
+
     from powderkeg.cli.record_view import ending, live_view, metrics_server, print_recorded
     from powderkeg.ingest.recorder_settings import RecorderSettings
     from powderkeg.ingest.recording import RecordingRequest, record_venues
