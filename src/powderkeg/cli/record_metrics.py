@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from powderkeg.model.market_rows import table_of
-
 if TYPE_CHECKING:
     from powderkeg.ingest.recorder_settings import RecorderStatus
 
@@ -48,8 +46,8 @@ class RecorderCollector(Collector):
         )
         up = GaugeMetricFamily("powderkeg_recorder_listening", "1 while it listens.", labels=_CONNECTION)
         for counts in connections:
-            for row, count in counts.rows.items():
-                rows.add_metric([counts.venue, counts.name, table_of(row).name], count)
+            for table, count in counts.rows_by_table.items():
+                rows.add_metric([counts.venue, counts.name, table], count)
             if counts.lag is not None:
                 lag.add_metric([counts.venue, counts.name], counts.lag / 1000)
             up.add_metric([counts.venue, counts.name], float(counts.state == "listening"))

@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,6 @@ from rich.text import Text
 
 from powderkeg.cli.terminal import messages, output, print_json
 from powderkeg.errors import OutputError
-from powderkeg.model.market_rows import table_of
 
 if TYPE_CHECKING:
     from powderkeg.ingest.recorder_counts import ConnectionCounts
@@ -131,12 +131,10 @@ def summary_line(statuses: Statuses) -> str:
 
 def rows_by_table(statuses: Statuses) -> dict[str, int]:
     """Return rows read so far, by table, over all venues."""
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for status in statuses.values():
         for counts in status.connections:
-            for row, count in counts.rows.items():
-                name = table_of(row).name
-                found[name] = found.get(name, 0) + count
+            found.update(counts.rows_by_table)
     return found
 
 
@@ -212,7 +210,7 @@ def _connection_json(counts: ConnectionCounts) -> dict[str, Any]:
         "frames": counts.frames,
         "bytes": counts.bytes,
         "acknowledged": counts.acknowledged,
-        "rows": {table_of(row).name: count for row, count in counts.rows.items()},
+        "rows": counts.rows_by_table,
         "unreadable": counts.unreadable,
         "dropped": counts.dropped,
         "late": counts.late,

@@ -48,8 +48,7 @@ def key_json(key: DatasetKey) -> dict[str, str]:
 def print_backfill(report: BackfillReport, lake: Lake) -> None:
     """Print rows written and what is complete by now, then what could not be had, then what failed."""
     table = Table("table", "symbol", "series", "rows written", "complete", box=SIMPLE)
-    for column in (3,):
-        table.columns[column].justify = "right"
+    table.columns[3].justify = "right"
     for key, rows in report.rows.items():
         complete = windows_text(lake.covered(key)) or "as of now"
         table.add_row(key.table, key.symbol, key.variant, f"{rows:,}", complete)

@@ -23,7 +23,7 @@ class ConnectionCounts:
     acknowledged
         Frames that are safe on disk.
     rows
-        Rows read from them, by class of row; `rows_of` has them by table.
+        Rows read from them, by class of row; `rows_by_table` has them by table.
     unreadable, dropped, late
         Frames that could not be read (and are kept), that were dropped under pressure, and messages that
         came a second time or after a later one.
@@ -55,6 +55,11 @@ class ConnectionCounts:
     last_frame: int = 0
     lag: int | None = None
     trouble: str = ""
+
+    @property
+    def rows_by_table(self) -> dict[str, int]:
+        """Rows read so far, by the name of their table."""
+        return {table_of(row).name: count for row, count in self.rows.items()}
 
     def rows_of(self, table: str) -> int:
         """Return the rows of a table read so far."""
