@@ -252,7 +252,9 @@ def _print_clusters(result: LiquidationMap) -> None:
     headings = ["side", "peak", "distance", "notional"]
     headings[1:1] = ["from", "to"] if ensemble is None else []
     headings += ["x diffuse"] if ensemble is None else ["90 % of it", "forced", "90 % of it"]
-    table = Table(*headings, title="Clusters", title_justify="left", box=SIMPLE)
+    table = Table(
+        *headings, title="Clusters", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for cluster in clusters:
         bounds = [price_text(cluster.price_low), price_text(cluster.price_high)]
         row: list[str | Text] = [
