@@ -12,10 +12,14 @@ import polars as pl
 import pytest
 
 from command_line import Command, Files
+from powderkeg.cli import terminal
 from small_market import SmallMarket
 
 START, DAY = 1_767_398_400_000, 86_400_000
-COMMANDS = ("map", "heatmap", "price", "calibrate", "compare", "score", "models", "demo")
+COMMANDS = (
+    *("map", "heatmap", "price", "calibrate", "compare", "score", "score-simulated", "models", "demo"),
+    *("backfill", "record", "liquidations", "lake", "venues", "fake-venue"),
+)
 
 
 def test_help_lists_every_command_and_each_explains_itself(powderkeg: Command) -> None:
@@ -236,7 +240,9 @@ def test_impossible_positions_are_refused_by_name(powderkeg: Command, arguments:
     assert message in found.err
 
 
-def test_calibrate_writes_parameters_that_map_and_heatmap_take(powderkeg: Command, files: Files) -> None:
+def test_calibrate_writes_parameters_that_map_and_heatmap_take(
+    powderkeg: Command, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
     totals, parameters = files.folder / "totals.csv", files.folder / "fitted.toml"
     days = 1_767_225_600_000 + DAY * np.arange(2, 16)
     pl.DataFrame(
@@ -255,6 +261,9 @@ def test_calibrate_writes_parameters_that_map_and_heatmap_take(powderkeg: Comman
     people = powderkeg("map", *files.arguments, "--parameters", parameters)
     assert "Expected to be forced" in people.out
     assert "90 % of it" in people.out
+    monkeypatch.setattr(terminal.output, "_width", 80)
+    narrow = powderkeg("map", *files.arguments, "--parameters", parameters).out
+    assert "…" not in narrow  # no number is cut
     assert powderkeg("heatmap", *files.arguments, "--parameters", parameters, "--step", "1d").status == 0
     missing = powderkeg("map", *files.arguments, "--parameters", files.folder / "no.toml")
     assert missing.status == 2
