@@ -6,12 +6,22 @@ python tests/scores_page.py
 
 from __future__ import annotations
 
+import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from powderkeg.analytics.calibrating import calibration
 from powderkeg.analytics.scoreboard import RELIABILITY_LEVELS, ScoreRow, scoreboard
+from powderkeg.analytics.simulated_frames import venue_frame
 from powderkeg.analytics.truth_scoreboard import TruthRow, truth_scoreboard
 from powderkeg.analytics.walk_forward import ABLATIONS, MODELS
+from powderkeg.core.named_models import model_parameters
+from powderkeg.maps.map_run import map_run
+from powderkeg.simulation.market import simulated_market
+from powderkeg.simulation.scenarios import ScenarioName
 from recorded_market import recorded_market
 
 BEGIN, END = "<!-- scores: made by tests/scores_page.py -->", "<!-- end of scores -->"
@@ -83,6 +93,39 @@ def reliability(rows: Rows) -> dict[str, list[float]]:
     }
 
 
+def order_table(days: int, seeds: tuple[int, ...], scenarios: tuple[ScenarioName, ...]) -> list[str]:
+    """How far the order within a bar moves what stands near the price, beside the bands of the same sums."""
+    other = replace(model_parameters("worlds"), extremes_first=True)
+    found: dict[tuple[str, float], list[tuple[float, float]]] = {}
+    for seed, scenario in zip(seeds, scenarios, strict=True):
+        market = simulated_market(np.random.default_rng(seed), scenario=scenario, days=days)
+        for venue, step in itertools.product(range(len(market.venues)), ("5m", "1h")):
+            frame = venue_frame(market, venue, bar_step=step)
+            fitted = calibration(frame)
+            usual = map_run(frame).reweighted(fitted).map()
+            weights = fitted.parameters.weights
+            first = map_run(frame, other.reweighted(weights, name="other", source="")).map()
+            for distance, sign in itertools.product((0.02, 0.05, 0.10), (-1, 1)):
+                price = usual.mark_price * (1 + sign * distance)
+                reading = usual.liquidated_if(price)
+                assert reading.notional_band is not None
+                if reading.notional:
+                    change = first.liquidated_if(price).notional / reading.notional - 1
+                    width = (reading.notional_band.high_90 - reading.notional_band.low_90) / 2
+                    found.setdefault((step, distance), []).append((abs(change), width / reading.notional))
+    lines = [
+        "| bars | within | median change | largest | half the 90 % band, median |",
+        "|---|---|---|---|---|",
+    ]
+    for (step, distance), pairs in sorted(found.items(), key=lambda item: (item[0][0] != "5m", item[0][1])):
+        changes, widths = np.array(pairs).T
+        lines.append(
+            f"| {step} | {distance:.0%} | {np.median(changes):.1%} | {changes.max():.1%} "
+            f"| {np.median(widths):.0%} |"
+        )
+    return lines
+
+
 def made() -> str:
     """Score everything, draw the pictures and return the page's tables."""
     truth = truth_scoreboard()
@@ -112,7 +155,13 @@ def made() -> str:
         page += lines if coin == COINS[0] else lines[2:]
         curves |= {f"{coin} {name}": shares for name, shares in reliability(rows).items()}
     draw_reliability(curves, DOCS / "reliability-recorded.svg", "Recorded days, calibrated")
-    page.append("\n![Reliability on recorded days](reliability-recorded.svg)")
+    page += [
+        "\n![Reliability on recorded days](reliability-recorded.svg)\n",
+        "### The order within a bar\n",
+        "What stands within a distance if a bar's extremes come before its openings instead of after, against what",
+        "the map says, and the median of half that reading's band; both sides, all venues of the simulated markets.\n",
+        *order_table(truth.days, truth.seeds, truth.scenarios),
+    ]
     return "\n".join(page)
 
 

@@ -66,13 +66,16 @@ def test_every_bar_keeps_the_open_interest_and_the_right_side_of_the_mark(
     seed=st.integers(0, 10_000),
     price=st.sampled_from([0.0001, 0.13, 1.0, 180.0, 100_000.0]),
     volatility=st.sampled_from([0.0, 1e-5, 0.001, 0.02]),
+    extremes_first=st.booleans(),
 )
-def test_the_compiled_kernel_equals_its_readable_twin(seed: int, price: float, volatility: float) -> None:
+def test_the_compiled_kernel_equals_its_readable_twin(
+    seed: int, price: float, volatility: float, extremes_first: bool
+) -> None:
+    parameters = replace(model_parameters("worlds"), extremes_first=extremes_first)
     frame = random_market(120, seed=seed, price=price, volatility=volatility, holes=0.1)
     columns = np.array([20, 60, 119])
     fast, slow = (
-        worlds.run(worlds.init(model_parameters("worlds")), frame, columns=columns, kernel=kernel)
-        for kernel in KERNELS
+        worlds.run(worlds.init(parameters), frame, columns=columns, kernel=kernel) for kernel in KERNELS
     )
     np.testing.assert_allclose(fast.predicted, slow.predicted, rtol=1e-9, atol=1e-6)
     np.testing.assert_allclose(fast.interval_predicted, slow.interval_predicted, rtol=1e-9, atol=1e-6)
@@ -180,6 +183,21 @@ def test_swept_levels_are_gone_and_do_not_come_back() -> None:
     reopened = quantity[(centres > 85.0) & (centres < 95.0)].sum()
     # Only what was opened after the fall, at prices after the fall, may stand there again.
     assert reopened == pytest.approx(9 * 0.05 * 100.0, rel=0.05)
+
+
+def test_openings_after_the_extremes_meet_only_the_close() -> None:
+    # Longs of the last bar are opened between 85 and 100, liquidated 10 % lower: between 77 and 90.
+    frame = with_prices(flat_market(3_000), 2_999, low=85.0, high=100.0, close=99.0)
+    standing = {}
+    for first in (False, True):
+        parameters = replace(one_class(0.1, 0.1), extremes_first=first)
+        state = worlds.run(worlds.init(parameters), frame).state
+        centres = state.grid.centres
+        standing[first] = worlds.standing_quantity(state)[LONG, 0, 0][centres > 85.0].sum()
+    assert standing[False] == 0.0
+    # The sweep took all 1,000; what replaced them is uniform in log price over the bar.
+    over = np.log(100.0 * np.exp(-0.1) / 85.0) / np.log(100.0 / 85.0)
+    assert standing[True] == pytest.approx(1_000.0 * over, rel=0.02)
 
 
 def test_liquidated_volume_is_not_removed_twice() -> None:

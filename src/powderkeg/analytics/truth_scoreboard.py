@@ -103,7 +103,7 @@ class TruthBoard:
 
     rows: tuple[TruthRow, ...]
     seeds: tuple[int, ...]
-    scenarios: tuple[str, ...]
+    scenarios: tuple[ScenarioName, ...]
     days: int
 
     def value(self, model: str, side: str, metric: str) -> float:

@@ -16,6 +16,7 @@ from powderkeg.core.calibration import (
 )
 from powderkeg.core.event_scores import tweedie_deviance
 from powderkeg.core.laws import Law, LawTable, all_laws, single_distance_laws
+from powderkeg.core.named_models import model_parameters
 from powderkeg.core.tweedie import tweedie_draws
 from powderkeg.errors import InputError, WindowError
 from powderkeg.maps.map_run import MapRun, map_run
@@ -128,7 +129,8 @@ def predictions(
 
     Ablations are ``calibrated`` with one part taken out: ``no_diffuse`` and ``no_prior`` of the laws,
     ``one_class`` with a single distance, ``no_closings`` without turnover by volume, ``no_conservation`` with
-    falls of open interest ignored.
+    falls of open interest ignored; ``extremes_first`` lets a bar's low and high come before its openings
+    instead of after them.
 
     Raises
     ------
@@ -169,17 +171,23 @@ def _inputs(
     on_layers = ("calibrated", "worlds", "no_diffuse", "no_prior", "one_class")
     if {*on_layers, "diffuse"} & set(models):
         run = map_run(frame, "worlds")
-        layers = run.predicted_layers(intervals.edges)[intervals.numbers]
-        inputs = dict.fromkeys(on_layers, layers)
+        inputs = dict.fromkeys(on_layers, _layers(run, intervals))
         inputs["diffuse"] = _totals(run.reweighted("diffuse"), intervals)
     for name, other in (("no_closings", _without_volume), ("no_conservation", _only_growing)):
         if name in models:
-            inputs[name] = map_run(other(frame)).predicted_layers(intervals.edges)[intervals.numbers]
+            inputs[name] = _layers(map_run(other(frame)), intervals)
+    if "extremes_first" in models:
+        other_order = replace(model_parameters("worlds"), extremes_first=True)
+        inputs["extremes_first"] = _layers(map_run(frame, other_order), intervals)
     if "fixed_tiers" in models:
         inputs["fixed_tiers"] = _totals(map_run(frame, "fixed_tiers"), intervals)
     if "range" in models:
         inputs["range"] = _moves(frame, intervals)
     return inputs
+
+
+def _layers(run: MapRun, intervals: RecordedIntervals) -> FloatArray:
+    return run.predicted_layers(intervals.edges)[intervals.numbers]
 
 
 def _totals(run: MapRun, intervals: RecordedIntervals) -> FloatArray:
@@ -287,5 +295,6 @@ _PREDICTED |= {
     "one_class": _one_class,
     "no_closings": _calibrated,
     "no_conservation": _calibrated,
+    "extremes_first": _calibrated,
 }
 ABLATIONS = tuple(_PREDICTED)[len(MODELS) :]

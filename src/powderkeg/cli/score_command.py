@@ -17,7 +17,7 @@ def score(
         typer.Option(
             "--models",
             help="Names separated by commas. Ablations: no_diffuse, no_prior, one_class, no_closings, "
-            "no_conservation.",
+            "no_conservation, extremes_first.",
         ),
     ] = "calibrated,worlds,fixed_tiers,diffuse,range",
     train_end: Annotated[

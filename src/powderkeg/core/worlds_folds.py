@@ -24,11 +24,17 @@ INITIAL_SPREAD = 0.05
 
 @dataclass(frozen=True, slots=True)
 class BarsInBins:
-    """The columns of a frame as the kernels take them: prices in bins from a price of 1, nothing missing."""
+    """The columns of a frame as the kernels take them: prices in bins from a price of 1, nothing missing.
+
+    What a bar's own openings meet of its mark prices, `met_low` and `met_high`, is the bar's extremes, or its
+    close where the extremes come first.
+    """
 
     observed: BoolArray
     mark_low: FloatArray
     mark_high: FloatArray
+    met_low: FloatArray
+    met_high: FloatArray
     mark_close: FloatArray
     entry_low: FloatArray
     entry_high: FloatArray
@@ -65,10 +71,13 @@ def bars_in_bins(state: InventoryState, frame: MarketFrame) -> BarsInBins:
     rates = np.zeros(len(frame)) if frame.funding_rate is None else np.nan_to_num(frame.funding_rate)
     # Added up one by one, so that a window split anywhere reaches the same sums to the last bit.
     funding = np.cumsum(np.concatenate([[state.funding], rates]))[1:]
+    first = state.parameters.extremes_first
     return BarsInBins(
         observed=observed,
         mark_low=bins(frame.mark_low),
         mark_high=bins(frame.mark_high),
+        met_low=bins(frame.mark_close if first else frame.mark_low),
+        met_high=bins(frame.mark_close if first else frame.mark_high),
         mark_close=_last_known(frame.mark_close, observed, state.mark_price),
         entry_low=bins(frame.low),
         entry_high=bins(frame.high),
@@ -140,6 +149,8 @@ def fold_numba(state: InventoryState, bars: BarsInBins, rows: slice, output: Fol
         bars.observed[rows],
         bars.mark_low[rows],
         bars.mark_high[rows],
+        bars.met_low[rows],
+        bars.met_high[rows],
         bars.entry_low[rows],
         bars.entry_high[rows],
         state.open_interest,
@@ -177,11 +188,21 @@ def fold_numpy(state: InventoryState, bars: BarsInBins, rows: slice, output: Fol
         base = state.first_bin + bars.drift[n]
         mirror = base + state.bins
         sides = (
-            (bars.mark_low[n] - base, bars.entry_low[n] - base, bars.entry_high[n] - base),
-            (mirror - bars.mark_high[n], mirror - bars.entry_high[n], mirror - bars.entry_low[n]),
+            (
+                bars.mark_low[n] - base,
+                bars.met_low[n] - base,
+                bars.entry_low[n] - base,
+                bars.entry_high[n] - base,
+            ),
+            (
+                mirror - bars.mark_high[n],
+                mirror - bars.met_high[n],
+                mirror - bars.entry_high[n],
+                mirror - bars.entry_low[n],
+            ),
         )
         if bars.observed[n]:
-            for side, (extreme, entry_low, entry_high) in enumerate(sides):
+            for side, (extreme, met, entry_low, entry_high) in enumerate(sides):
                 predicted = worlds_reference.advance_side(
                     quantity[side],
                     initial[side],
@@ -189,6 +210,7 @@ def fold_numpy(state: InventoryState, bars: BarsInBins, rows: slice, output: Fol
                     farthest=_exact(parameters.farthest[side] / width),
                     turnover=parameters.turnover,
                     extreme=extreme,
+                    met=met,
                     entry_low=entry_low,
                     entry_high=entry_high,
                     previous_interest=open_interest,

@@ -61,6 +61,7 @@ def _advance_side(  # noqa: PLR0912, PLR0915 - one loop body: a call per class w
     turnover: FloatArray,
     weights: FloatArray,
     extreme: float,
+    met: float,
     entry_low: float,
     entry_high: float,
     previous_interest: float,
@@ -73,7 +74,7 @@ def _advance_side(  # noqa: PLR0912, PLR0915 - one loop body: a call per class w
 ) -> float:
     """Advance one side by one bar in place and return its predicted liquidations under `weights`, in USD."""
     classes, bins = increments.shape[0], increments.shape[1]
-    limit = math.floor(extreme)
+    limit, met_limit = math.floor(extreme), math.floor(met)
     change = open_interest - previous_interest
     churn = 0.5 * max(volume - abs(change), 0.0)
     opened, kept, grown = scratch[0], scratch[1], scratch[2]
@@ -99,7 +100,7 @@ def _advance_side(  # noqa: PLR0912, PLR0915 - one loop body: a call per class w
         low = entry_low - farthest[k]
         high = entry_high - nearest[k]
 
-        if top[k] < limit and high <= limit and not replaced:
+        if top[k] < limit and high <= met_limit and not replaced:
             first, last = math.floor(low), math.floor(high)
             top[k] = max(top[k], last)
             bottom[k] = min(bottom[k], first)
@@ -140,13 +141,13 @@ def _advance_side(  # noqa: PLR0912, PLR0915 - one loop body: a call per class w
                 increments[k, limit - 1, lane] += mass[lane]
             top[k] = limit - 1
 
-        # 2. Where openings land: uniform over [low, high]; the part beyond the extreme is liquidated at once.
-        if low >= limit:
+        # 2. Where openings land: uniform over [low, high]; what lies beyond what they meet is forced at once.
+        if low >= met_limit:
             beyond = 1.0
-            first, last = limit - 1, limit - 1
+            first, last = met_limit - 1, met_limit - 1
         else:
-            beyond = (high - limit) / (high - low) if high > limit else 0.0
-            high = min(high, float(limit))
+            beyond = (high - met_limit) / (high - low) if high > met_limit else 0.0
+            high = min(high, float(met_limit))
             first, last = math.floor(low), math.floor(high)
         if first < last:
             density = 1.0 / (high - low)
@@ -157,7 +158,7 @@ def _advance_side(  # noqa: PLR0912, PLR0915 - one loop body: a call per class w
         top[k] = max(top[k], last if on_last > 0.0 else last - 1)
         bottom[k] = min(bottom[k], first)
         beyond_price = level_price[
-            min(int(0.5 * (limit + max(entry_high - nearest[k], float(limit)))), bins - 1)
+            min(int(0.5 * (met_limit + max(entry_high - nearest[k], float(met_limit)))), bins - 1)
         ]
 
         # 3. Close the rest so that the world holds the open interest again.
@@ -252,6 +253,8 @@ def advance(
     observed: BoolArray,
     mark_low: FloatArray,
     mark_high: FloatArray,
+    met_low: FloatArray,
+    met_high: FloatArray,
     entry_low: FloatArray,
     entry_high: FloatArray,
     previous_interest: float,
@@ -296,6 +299,7 @@ def advance(
                 turnover,
                 weights[0],
                 mark_low[n] - base,
+                met_low[n] - base,
                 entry_low[n] - base,
                 entry_high[n] - base,
                 previous_interest,
@@ -317,6 +321,7 @@ def advance(
                 turnover,
                 weights[1],
                 mirror - mark_high[n],
+                mirror - met_high[n],
                 mirror - entry_high[n],
                 mirror - entry_low[n],
                 previous_interest,

@@ -19,6 +19,7 @@ def advance_side(
     farthest: FloatArray,
     turnover: FloatArray,
     extreme: float,
+    met: float,
     entry_low: float,
     entry_high: float,
     previous_interest: float,
@@ -41,6 +42,8 @@ def advance_side(
         Turnover classes, shape (4,).
     extreme
         The bar's mark extreme on this side, in bins: low for longs, turned-over high for shorts.
+    met
+        The part of it that the bar's own openings meet: the extreme itself, or the bar's close.
     entry_low, entry_high
         The bar's traded range in bins.
     previous_interest, open_interest
@@ -55,7 +58,7 @@ def advance_side(
     Predicted liquidations per world, shape (D, 4).
     """
     bins = mass.shape[2]
-    limit = int(np.floor(extreme))
+    limit, met_limit = int(np.floor(extreme)), int(np.floor(met))
 
     # 1. Sweep: a bin that the price has touched in any part is liquidated whole.
     swept_quantity = mass[:, :, limit:].sum(axis=2)
@@ -69,12 +72,12 @@ def advance_side(
     opened = max(change, 0.0) + turnover * 0.5 * max(volume - abs(change), 0.0)
 
     #    They are entered uniformly over the bar's range, so their levels are uniform over [low, high]. What
-    #    lies beyond the extreme is liquidated in the same bar, at most as much as the sweep has left.
+    #    lies beyond what they meet is liquidated in the same bar, at most as much as the sweep has left.
     low, high = entry_low - farthest, entry_high - nearest
     span = np.maximum(high - low, np.finfo(float).tiny)
-    beyond = np.where(low >= limit, 1.0, np.clip((high - limit) / span, 0.0, 1.0))[:, None]
+    beyond = np.where(low >= met_limit, 1.0, np.clip((high - met_limit) / span, 0.0, 1.0))[:, None]
     same_bar = np.minimum(opened * beyond, remaining)
-    middle = np.minimum((0.5 * (limit + np.maximum(high, limit))).astype(np.int64), bins - 1)
+    middle = np.minimum((0.5 * (met_limit + np.maximum(high, met_limit))).astype(np.int64), bins - 1)
     liquidated = swept_notional + same_bar * level_price[middle][:, None]
 
     # 3. Closings: the rest shrinks by one factor, so that the side holds the open interest again. Where the
@@ -84,7 +87,9 @@ def advance_side(
     factor = np.divide(open_interest - kept, remaining, out=np.zeros_like(kept), where=remaining > 0.0)
     mass *= factor[:, :, None]
     initial[:] = np.minimum(initial, remaining) * factor
-    mass += kept[:, :, None] * _placement(low, np.minimum(high, float(limit)), limit, bins)[:, None, :]
+    mass += (
+        kept[:, :, None] * _placement(low, np.minimum(high, float(met_limit)), met_limit, bins)[:, None, :]
+    )
     return np.asarray(liquidated)
 
 

@@ -38,6 +38,10 @@ class WorldsParameters:
         Width of a price bin in log price.
     source
         Where the numbers come from, one sentence.
+    extremes_first
+        What a bar does not tell: whether its low and high come before its openings, which then meet only its
+        close, or after them. After, by default: what is opened within reach of the bar's own extreme is
+        liquidated in the bar.
 
     Raises
     ------
@@ -52,6 +56,7 @@ class WorldsParameters:
     weights: FloatArray
     bin_width: float
     source: str
+    extremes_first: bool = False
 
     def __post_init__(self) -> None:
         for field in ("nearest", "farthest", "turnover", "weights"):
@@ -95,12 +100,15 @@ class WorldsParameters:
         digest = hashlib.sha256(np.float64(self.bin_width).tobytes())
         for array in (self.nearest, self.farthest, self.turnover, self.weights):
             digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        if self.extremes_first:
+            digest.update(b"extremes first")
         return digest.hexdigest()[:16]
 
     def shares_dictionary_with(self, other: WorldsParameters) -> bool:
         """Return whether the two differ in nothing but their weights, so that one run serves both."""
         return (
             self.bin_width == other.bin_width
+            and self.extremes_first == other.extremes_first
             and np.array_equal(self.nearest, other.nearest)
             and np.array_equal(self.farthest, other.farthest)
             and np.array_equal(self.turnover, other.turnover)
