@@ -158,8 +158,8 @@ def made() -> str:
     page += [
         "\n![Reliability on recorded days](reliability-recorded.svg)\n",
         "### The order within a bar\n",
-        "What stands within a distance if a bar's extremes come before its openings instead of after: its change",
-        "as a share of what the map says, and the median of half the band of that reading as the same share. Both",
+        "What stands within a distance if a bar's extremes come before its openings instead of after:",
+        "its change as a share of what the map says, and half the band of that reading as the same share (median). Both",
         "sides, all venues of the simulated markets.\n",
         *order_table(truth.days, truth.seeds, truth.scenarios),
     ]
