@@ -21,6 +21,7 @@ from powderkeg.model.times import duration_text
 PositionSide = Literal["long", "short"]
 TakerSide = Literal["buy", "sell"]
 BookSide = Literal["bid", "ask"]
+MarginMode = Literal["cross", "isolated"]
 Kind = Literal["int", "float", "text"]
 
 
@@ -240,6 +241,53 @@ class DeleveragingSignal(NamedTuple):
     state: str | None = None
 
 
+class KnownAccount(NamedTuple):
+    """An account heard of at `ts`; `found_by` says how: ``trades``, ``leaderboard`` or ``list``."""
+
+    ts: int
+    account: str
+    found_by: str
+
+
+class AccountState(NamedTuple):
+    """What an account was worth at `ts`, in quote; its positions at that time are all rows of that `ts`.
+
+    `account_value` counts everything, `cross_account_value` what stands behind its cross positions, and
+    `maintenance_margin` is what those need. `positions` says how many rows there are, so that a state
+    without them is told from one that was lost. `margining` is ``standard`` or ``portfolio``, empty where
+    the venue does not say.
+    """
+
+    ts: int
+    account: str
+    account_value: float
+    cross_account_value: float
+    maintenance_margin: float | None
+    positions: int
+    margining: str
+
+
+class AccountPosition(NamedTuple):
+    """A position of an account in the state of `ts`.
+
+    `notional` is quantity at the mark price of that time. `margin` is what the venue counts for it; of an
+    isolated position that is its equity. `liquidation_price` is None where the venue gives none.
+    """
+
+    ts: int
+    account: str
+    coin: str
+    position_side: PositionSide
+    quantity: float
+    entry_price: float
+    notional: float
+    unrealised_pnl: float
+    leverage: float
+    margin_mode: MarginMode
+    margin: float
+    liquidation_price: float | None
+
+
 class StreamGap(NamedTuple):
     """Time [ts, end_ts) in which a recorded stream may have missed rows of `table`, and why."""
 
@@ -275,6 +323,9 @@ MarketRow = (
     | DepthBand
     | InsuranceFund
     | DeleveragingSignal
+    | KnownAccount
+    | AccountState
+    | AccountPosition
     | StreamGap
     | UnreadableFrame
 )
@@ -303,6 +354,9 @@ class MarketTable:
         Rises when the meaning of a column changes.
     by_day
         Kept in files of a day rather than of a month: a month would not fit into memory.
+    of_accounts
+        About accounts instead of one instrument: kept for a venue's whole set of perpetuals, and only where
+        a venue publishes positions.
     """
 
     name: str
@@ -310,6 +364,7 @@ class MarketTable:
     key: tuple[str, ...]
     version: int = 1
     by_day: bool = False
+    of_accounts: bool = False
 
     @property
     def of_intervals(self) -> bool:
@@ -356,6 +411,9 @@ TABLES: tuple[MarketTable, ...] = (
     MarketTable("depth_bands", DepthBand, ("ts", "distance")),
     MarketTable("insurance_funds", InsuranceFund, ("ts", "asset")),
     MarketTable("deleveraging_signals", DeleveragingSignal, ("ts",)),
+    MarketTable("accounts", KnownAccount, ("ts", "account", "found_by"), of_accounts=True),
+    MarketTable("account_states", AccountState, ("ts", "account"), by_day=True, of_accounts=True),
+    MarketTable("positions", AccountPosition, ("ts", "account", "coin"), by_day=True, of_accounts=True),
     MarketTable("gaps", StreamGap, ("ts", "end_ts", "table", "reason")),
     MarketTable("unreadable_frames", UnreadableFrame, ("ts", "stream", "reason", "excerpt")),
 )
