@@ -135,7 +135,7 @@ class PositionSnapshot:
         return self.coins.index(coin)
 
     def rows(self, chosen: BoolArray) -> Self:
-        """Return the snapshot with the positions that `chosen`, shape (n,), marks; accounts and coins stay."""
+        """Return the snapshot with the positions that `chosen`, shape (n,), marks; accounts stay."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS["positions"]})
 
 
