@@ -230,14 +230,15 @@ def _roots(
         value, slope = value_and_slope(move)
         has_root = known & solvent & (value <= 0)
         for _ in range(_STEPS):
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 nearer = move - value / slope
             going = has_root & (np.abs(nearer) < np.abs(move)) & (value < 0)
             if not going.any():
                 break
             move = np.where(going, nearer, move)
             value, slope = value_and_slope(move)
-        out[has_root] = move[has_root]
+        # The first step came from far away, where rounding is coarse.
+        out[has_root] = (move - value / np.where(has_root, slope, 1.0))[has_root]
 
 
 def frozen_units(units: MarginUnits, tables: MaintenanceTables) -> MarginUnits:

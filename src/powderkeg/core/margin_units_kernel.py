@@ -81,6 +81,7 @@ def move_limits_and_roots(
                 value, slope = _value_and_slope(
                     move, equity[unit], start, stop, coin, exposure, beta, rates, amounts
                 )
+            move -= value / slope  # the first step came from far away, where rounding is coarse
             if side == 0:
                 fall[unit] = move
             else:
