@@ -26,6 +26,7 @@ from powderkeg.cli.venue_offers import (
     ways_of,
 )
 from powderkeg.model.times import duration_text
+from powderkeg.venues.listening import Feed
 from powderkeg.venues.registry import venues
 from powderkeg.venues.venue import Venue
 
@@ -96,11 +97,19 @@ def live(venue: Venue) -> str:
             "the venue" if feed.every_symbol else "one instrument",
             silence_text(feed),
             "yes" if feed.droppable else "no",
-            f"`{feed.host}`",
+            hosts_of(feed),
         ]
         for feed in venue.stream.feeds
     ]
     return table(["tables", "channel", "carries", "dead after silence of", "droppable", "host"], rows)
+
+
+def hosts_of(feed: Feed) -> str:
+    """Return where a channel lives, of each kind of contract where those differ."""
+    if isinstance(feed.host, str):
+        return f"`{feed.host}`"
+    only = " only" if len(feed.host) == 1 else ""
+    return ", ".join(f"`{host}` ({kind}{only})" for kind, host in feed.host.items())
 
 
 def now(venue: Venue) -> str:

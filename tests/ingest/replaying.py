@@ -24,6 +24,7 @@ from powderkeg.ingest.venue_client import VenueClient
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.lake_market import lake_market_frame
 from powderkeg.maps.market_frame import market_frame
+from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.market_rows import MarketRow, table_of
 from powderkeg.model.times import HOUR, MINUTE, SECOND
@@ -159,13 +160,16 @@ class Replay:
         assert not report.failures, report.failures
         return report
 
+    @property
+    def instrument(self) -> Instrument:
+        return instrument_of_row(self.name, self.symbol, self.fake.market.instruments[self.symbol])
+
     def recording(self) -> Recording:
-        instrument = instrument_of_row(self.name, self.symbol, self.fake.market.instruments[self.symbol])
         return Recording(
             self.venue,
             self.fake,
             self.lake,
-            {self.symbol: instrument},
+            {self.symbol: self.instrument},
             RECORDED,
             _LEAPING,
             clock=lambda: self.fake.market.now * 1_000_000,
@@ -177,7 +181,7 @@ class Replay:
         `heard` is how many frames had come on each connection before.
         """
         wanted = {}
-        for plan in connection_plans(self.venue, [self.symbol], RECORDED):
+        for plan in connection_plans(self.venue, [self.instrument], RECORDED):
             messages = self.venue.stream.subscribe([channel.name for channel in plan.channels])
             replies = sum(len(self.fake.dialect.heard(message).replies) for message in messages)
             wanted[plan.name] = (heard or {}).get(plan.name, 0) + replies

@@ -105,6 +105,39 @@ def test_a_ticker_that_changes_something_else_says_nothing_of_mark_or_open_inter
     assert "neither" in reading.ignored
 
 
+@pytest.mark.parametrize(
+    ("told", "price"),
+    [
+        ('"openInterest":"3000000","markPrice":"60000"', 60000.0),
+        ('"openInterest":"3000000","openInterestValue":"50"', 60000.0),
+        # Both: the value is rounded, the price is not.
+        ('"openInterest":"3000000","openInterestValue":"49.99","markPrice":"60000"', 60000.0),
+    ],
+)
+def test_open_interest_of_inverse_contracts_is_usd_and_becomes_base(told: str, price: float) -> None:
+    frame = (
+        f'{{"topic":"tickers.BTCUSD","type":"delta","ts":1673272861686,"data":{{"symbol":"BTCUSD",{told}}}}}'
+    )
+    row = rows_of(VENUE.stream.read(frame.encode(), KNOWN))[-1]
+    assert row == OpenInterest(1673272861686, 25.0, 3_000_000.0, "quote", 2, price)
+
+
+def test_open_interest_in_usd_alone_is_left_alone_because_no_price_is_told() -> None:
+    frame = (
+        b'{"topic":"tickers.BTCUSD","type":"delta","ts":1673272861686,'
+        b'"data":{"symbol":"BTCUSD","openInterest":"3000000"}}'
+    )
+    assert "without mark price or value" in VENUE.stream.read(frame, KNOWN).ignored
+
+
+def test_alerts_of_inverse_contracts_have_a_topic_at_their_own_url() -> None:
+    feeds = [feed for feed in VENUE.stream.feeds if feed.tables == ("deleveraging_signals",)]
+    assert [(feed.channel("BTCUSD"), feed.host_of("inverse"), feed.host_of("linear")) for feed in feeds] == [
+        ("adlAlert.USDT", None, "stream"),
+        ("adlAlert.inverse", "stream_inverse", None),
+    ]
+
+
 def test_a_restarted_book_is_a_snapshot_whatever_its_type_says() -> None:
     frame = (
         b'{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":1672304484978,'
@@ -171,7 +204,7 @@ def test_every_recorded_message_is_read_or_left_alone_with_a_reason(shared: Path
         "MarkPrice": 2,
         "OpenInterest": 2,
         "book": 3,
-        "a change of neither mark price nor open interest": 1,
+        "a change of open interest in USD, without mark price or value": 1,
         "topic instrument_info": 11,
         "topic liquidation": 7,
         "topic orderBookL2_25": 13,

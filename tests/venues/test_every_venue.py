@@ -6,13 +6,14 @@ import contextlib
 import json
 import math
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from powderkeg.errors import PayloadError
+from powderkeg.errors import InputError, PayloadError
 from powderkeg.fake_venues.dialect import Call, Dialect
 from powderkeg.fake_venues.dialects import dialect
 from powderkeg.fake_venues.scripted_market import ScriptedMarket
@@ -32,20 +33,27 @@ SOURCES = [
     for index, source in enumerate(venue(name).history)
     if source.checksummed is False
 ]
+# Venues at which what settles in coin is listened to at a place of its own, and its perpetual on Bitcoin.
+APART = {"bybit": "BTCUSD", "gate": "BTC_USD"}
+KINDS = ("main", "inverse")
 FEEDS = [
-    pytest.param(name, feed, table, id=f"{name}-{table}")
+    pytest.param(name, feed, table, kind, id=f"{name}-{table}-{kind}")
     for name in VENUE_NAMES
+    for kind in (KINDS if name in APART else KINDS[:1])
     for feed in venue(name).stream.feeds
+    if name not in APART or feed.host_of("linear" if kind == "main" else kind) is not None
     for table in feed.tables
 ]
 EVERY = pytest.mark.parametrize("name", VENUE_NAMES)
 
 
-def listed(name: str) -> tuple[Venue, Dialect, InstrumentRow, Instrument]:
-    """A venue, its dialect, and its main perpetual as its own instruments endpoint describes it."""
+def listed(name: str, kind: str = "main") -> tuple[Venue, Dialect, InstrumentRow, Instrument]:
+    """A venue, its dialect, and a perpetual of it as its own instruments endpoint describes it."""
     asked, spoken = venue(name), dialect(name)
-    row = spoken.example(instrument_row())
-    symbol = asked.symbol("BTC")
+    if kind == "inverse":
+        row, symbol = instrument_row(quote="USD", contract="inverse"), APART[name]
+    else:
+        row, symbol = spoken.example(instrument_row()), asked.symbol("BTC")
     instrument = Instrument(name, symbol, row.base, row.quote, row.contract, row.contract_size)  # type: ignore[arg-type]
     return asked, spoken, row, instrument
 
@@ -104,9 +112,9 @@ def test_a_full_span_of_history_comes_back_whole_and_nothing_of_its_neighbours(n
         assert list(source.read(answer, instrument, empty, interval)) == []
 
 
-@pytest.mark.parametrize(("name", "feed", "table"), FEEDS)
-def test_what_is_pushed_on_a_feed_is_what_is_read(name: str, feed: Feed, table: str) -> None:
-    asked, spoken, row, instrument = listed(name)
+@pytest.mark.parametrize(("name", "feed", "table", "kind"), FEEDS)
+def test_what_is_pushed_on_a_feed_is_what_is_read(name: str, feed: Feed, table: str, kind: str) -> None:
+    asked, spoken, row, instrument = listed(name, kind)
     rows: Sequence[MarketRow]
     if table == "depth_levels":
         rows = made_book()
@@ -146,15 +154,21 @@ def levels_of(reading: Reading) -> Iterable[DepthLevel]:
             yield DepthLevel(book.ts, "ask", sum(p < price for p, _ in book.asks), price, quantity)
 
 
-@EVERY
-def test_subscribing_is_heard_and_acknowledged(name: str) -> None:
-    asked, spoken, _, instrument = listed(name)
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for kind in KINDS for name in (VENUE_NAMES if kind == "main" else APART)]
+)
+def test_subscribing_is_heard_and_acknowledged(name: str, kind: str) -> None:
+    asked, spoken, row, instrument = listed(name, kind)
     stream = asked.stream
-    for host in {feed.host for feed in stream.feeds}:
-        channels = tuple(
-            dict.fromkeys(feed.channel(instrument.symbol) for feed in stream.feeds if feed.host == host)
-        )
+    channels_at: dict[str, dict[str, None]] = {}
+    for feed in stream.feeds:
+        at = feed.host_of(instrument.contract)
+        if at is not None:
+            channels_at.setdefault(at, {})[feed.channel(instrument.symbol)] = None
+    for host, named in channels_at.items():
+        channels = tuple(named)
         url = stream.url(asked.urls[host], channels)
+        assert urlsplit(url).path.startswith(spoken.stream_path(row))
         heard = [spoken.heard(message) for message in stream.subscribe(channels)]
         served = set(spoken.opened(url)) | {channel for message in heard for channel in message.channels}
         assert served == set(channels)
@@ -194,7 +208,11 @@ def test_leverage_tiers_come_back_as_brackets_without_a_gap(name: str) -> None:
     asked, spoken, row, instrument = listed(name)
     market = ScriptedMarket(
         {instrument.symbol: row},
-        {("leverage_tiers", instrument.symbol, "all"): made_tiers()},
+        {
+            ("leverage_tiers", instrument.symbol, "all"): made_tiers(),
+            # For those who count tiers in something else than they are made in.
+            ("mark_prices", instrument.symbol, "all"): made_rows("mark_prices", 1, semantics=asked.semantics),
+        },
         now=START + DAY,
     )
     source = asked.snapshot("leverage_tiers")
@@ -206,6 +224,15 @@ def test_leverage_tiers_come_back_as_brackets_without_a_gap(name: str) -> None:
     caps = [row.notional_cap for row in found]  # type: ignore[union-attr]
     assert floors[0] == 0
     assert floors[1:] == caps[:-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [(name, one.table) for name in VENUE_NAMES for one in venue(name).snapshots if not one.whole_venue],
+)
+def test_a_state_of_one_instrument_is_not_asked_for_without_one(name: str, table: str) -> None:
+    with pytest.raises(InputError, match="instrument is None; expected one"):
+        venue(name).snapshot(table).request(None)
 
 
 @EVERY

@@ -665,6 +665,19 @@ def test_tickers_of_all_contracts_are_stamped_when_they_were_asked_for() -> None
     ]
 
 
+def test_tickers_are_asked_for_in_usdt_and_then_in_btc() -> None:
+    for table in ("mark_prices", "open_interest"):
+        asked = [str(request) for request in pages(table, ScriptedMarket({}, {}, now=HOUR_OF))]
+        assert asked == ["/api/v4/futures/usdt/tickers", "/api/v4/futures/btc/tickers"]
+
+
+def test_open_interest_of_the_inverse_contract_is_usd_of_both_sides() -> None:
+    payload = answer({"contract": "BTC_USD", "mark_price": "60000", "total_size": "3000000"})
+    assert VENUE.snapshot("open_interest").read(payload, KNOWN, HOUR_OF) == [
+        ("BTC_USD", OpenInterest(HOUR_OF, 25.0, 3_000_000.0, "contracts", 2, 60000.0))
+    ]
+
+
 def test_the_insurance_fund_is_a_pool_in_usdt_with_a_balance_a_day() -> None:
     snapshot = VENUE.snapshot("insurance_funds")
     assert str(snapshot.request(None)) == "/api/v4/futures/usdt/insurance?limit=100"

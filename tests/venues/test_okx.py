@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import polars as pl
 import pytest
 
 from powderkeg.errors import PayloadError, WindowOverflowError
+from powderkeg.fake_venues.dialect import Call
+from powderkeg.fake_venues.okx import DIALECT
+from powderkeg.fake_venues.scripted_market import ScriptedMarket, Series
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import (
     Bar,
@@ -21,6 +25,7 @@ from powderkeg.model.market_rows import (
     Liquidation,
     LongShortRatio,
     MarkBar,
+    MarketRow,
     MarkPrice,
     OpenInterest,
     TakerVolume,
@@ -31,6 +36,7 @@ from powderkeg.model.window import Window
 from powderkeg.venues.asking import HistorySource
 from powderkeg.venues.listening import Control, Reading, SequenceStep
 from powderkeg.venues.okx import VENUE
+from venues.made_rows import instrument_row
 from venues.recorded import messages, outcomes, sample
 
 LINEAR = Instrument("okx", "BTC-USDT-SWAP", "BTC", "USDT", contract_size=0.01)
@@ -386,6 +392,42 @@ def test_tiers_are_counted_in_contracts_and_the_next_begins_one_contract_higher(
     (row,) = (record.row for record in records)
     assert isinstance(row, LeverageTierRow)
     assert (row.notional_cap, row.unit) == (50_000.0, "quote")
+
+
+@pytest.mark.parametrize(
+    ("instrument", "unit", "told", "kept"),
+    [
+        (LINEAR, "base", 5.0, 5.0),
+        (LINEAR, "quote", 312_500.0, 5.0),
+        (INVERSE, "quote", 50_000.0, 50_000.0),
+        (INVERSE, "base", 0.8, 50_000.0),
+    ],
+)
+def test_the_fake_venue_tells_tiers_of_either_unit_in_contracts(
+    instrument: Instrument, unit: str, told: float, kept: float
+) -> None:
+    row = instrument_row(
+        quote=instrument.quote, contract=instrument.contract, contract_size=instrument.contract_size
+    )
+    tiers = [
+        LeverageTierRow(7, 1, 0.0, told, 0.004, 0.0, 100.0, unit),
+        LeverageTierRow(7, 2, told, 4 * told, 0.006, 0.0, 75.0, unit),
+    ]
+    mark = MarkPrice(7, 62_500.0, None, None, None)
+    series: dict[Series, Sequence[MarketRow]] = {
+        ("leverage_tiers", instrument.symbol, "all"): tiers,
+        ("mark_prices", instrument.symbol, "all"): [mark],
+    }
+    source = VENUE.snapshot("leverage_tiers")
+    request = source.request(instrument)
+    market = ScriptedMarket({instrument.symbol: row}, series, now=9)
+    payload = DIALECT.answer(Call(request.path, dict(request.parameters), b""), market)
+    assert payload is not None
+    found = [record.row for record in source.read(payload, KNOWN, 9)]
+    held = "base" if instrument.contract == "linear" else "quote"
+    caps = [(one.notional_cap, one.unit) for one in found if isinstance(one, LeverageTierRow)]
+    assert [unit for _, unit in caps] == [held, held]
+    assert [cap for cap, _ in caps] == pytest.approx([kept, 4 * kept])
 
 
 @pytest.mark.parametrize("wrong", [{"minSz": "600"}, {"minSz": "400"}, {"tier": "3"}, {"maxSz": "500"}])

@@ -31,7 +31,7 @@ class RecorderCollector(Collector):
         self._statuses = statuses
 
     def collect(self) -> Iterable[Metric]:
-        """Yield counters of each connection, rows by table, lag, and whether it listens."""
+        """Yield counters, rows by table, lag and state of each connection, and the trouble of each venue."""
         connections = [counts for status in self._statuses.values() for counts in status.connections]
         for name, meaning in _COUNTERS.items():
             counter = CounterMetricFamily(f"powderkeg_recorder_{name}", meaning, labels=_CONNECTION)
@@ -51,4 +51,11 @@ class RecorderCollector(Collector):
             if counts.lag is not None:
                 lag.add_metric([counts.venue, counts.name], counts.lag / 1000)
             up.add_metric([counts.venue, counts.name], float(counts.state == "listening"))
-        yield from (rows, lag, up)
+        trouble = GaugeMetricFamily(
+            "powderkeg_recorder_trouble",
+            "1 while a segment cannot be moved into the tables.",
+            labels=_CONNECTION[:1],
+        )
+        for status in self._statuses.values():
+            trouble.add_metric([status.venue], float(bool(status.trouble)))
+        yield from (rows, lag, up, trouble)

@@ -67,7 +67,8 @@ def live_view(statuses: Statuses, *, as_json: bool) -> Iterator[Callable[[], Non
         if as_json:
             print(json.dumps(status_json(statuses)), flush=True)
         else:
-            messages.print(summary_line(statuses), soft_wrap=True)
+            for line in (summary_line(statuses), *troubles_of_tables(statuses)):
+                messages.print(Text(line), soft_wrap=True)
 
     yield tell
 
@@ -116,8 +117,18 @@ def status_view(statuses: Statuses, rates: Rates) -> Group:
             )
             if counts.trouble:
                 troubles.append(f"{counts.venue} {counts.name}: {counts.trouble[:160]}")
-    lines = [Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in troubles[-6:]]
+    lines = [Text(line, style="red") for line in troubles_of_tables(statuses)]
+    lines += [Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in troubles[-6:]]
     return Group(table, Text(summary_line(statuses)), *lines, Text("Ctrl-C ends it.", style="dim"))
+
+
+def troubles_of_tables(statuses: Statuses) -> list[str]:
+    """Return a line for each venue of which a segment cannot be moved into the tables, with the reason."""
+    return [
+        f"{status.venue}: what is recorded is safe, but not in the tables: {status.trouble}"
+        for status in statuses.values()
+        if status.trouble
+    ]
 
 
 def summary_line(statuses: Statuses) -> str:
@@ -148,6 +159,7 @@ def status_json(statuses: Statuses) -> dict[str, Any]:
                 "symbols": list(status.symbols),
                 "segments": status.segments,
                 "compacted_rows": status.compacted_rows,
+                "trouble": status.trouble,
                 "connections": [_connection_json(counts) for counts in status.connections],
             }
             for status in statuses.values()

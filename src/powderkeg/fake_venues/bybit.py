@@ -268,8 +268,13 @@ def _mark(row: MarkPrice, symbol: str, _: InstrumentRow) -> dict[str, Any]:
 def _ticker_interest(row: OpenInterest, symbol: str, instrument: InstrumentRow) -> dict[str, Any]:
     if instrument.contract == "linear":
         return {"symbol": symbol, "openInterest": _text(2 * row.open_interest)}
-    price = row.price or 1.0
-    return {"symbol": symbol, "openInterest": _text(2 * row.open_interest * price), "markPrice": _text(price)}
+    # Inverse contracts are counted in USD; their value is in coin.
+    both = 2 * row.open_interest
+    return {
+        "symbol": symbol,
+        "openInterest": _text(both * (row.price or 1.0)),
+        "openInterestValue": _text(both),
+    }
 
 
 def _book(rows: Sequence[MarketRow], symbol: str, instrument: InstrumentRow) -> dict[str, Any]:
@@ -285,7 +290,7 @@ def _book(rows: Sequence[MarketRow], symbol: str, instrument: InstrumentRow) -> 
 _PUSHED: dict[str, tuple[str, str, Callable[[Any, str, InstrumentRow], Any], bool]] = {
     "liquidations": ("allLiquidation.{symbol}", "snapshot", _liquidation, True),
     "trades": ("publicTrade.{symbol}", "snapshot", _trade, True),
-    "deleveraging_signals": ("adlAlert.{settle}", "snapshot", _alert, True),
+    "deleveraging_signals": ("adlAlert.{group}", "snapshot", _alert, True),
     "bars": ("kline.{code}.{symbol}", "snapshot", lambda *row: [_kline(*row)], False),
     "mark_prices": ("tickers.{symbol}", "delta", _mark, False),
     "open_interest": ("tickers.{symbol}", "delta", _ticker_interest, False),
@@ -302,7 +307,8 @@ def _frames(
         return [pushed(f"orderbook.50.{symbol}", "snapshot", rows[-1].ts, _book(rows, symbol, instrument))]
     topic, kind, word, together = _PUSHED[table]
     code = _CODES[rows[0].interval_ms] if isinstance(rows[0], Bar) else ""
-    topic = topic.format(symbol=symbol, settle=instrument.settle, code=code)
+    group = instrument.settle if instrument.contract == "linear" else "inverse"
+    topic = topic.format(symbol=symbol, group=group, code=code)
     worded = [word(row, symbol, instrument) for row in rows]
     if together:
         return [pushed(topic, kind, rows[-1].ts, worded)]
@@ -317,4 +323,5 @@ DIALECT = Dialect(
     opened=lambda _: (),
     heard=_heard,
     frames=_frames,
+    stream_path=lambda instrument: f"/v5/public/{instrument.contract}",
 )

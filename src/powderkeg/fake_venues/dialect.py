@@ -67,6 +67,10 @@ class Dialect:
     frames
         (table, symbol, rows of one instant, instrument) -> (channel, frame) pairs, batched as the venue
         batches. Rows of ``depth_levels`` are one whole snapshot.
+    stream_path
+        Instrument -> how the path begins at which its channels are served; any path where that is empty.
+    weight
+        What a request costs in the venue's own units, for tests of who asks how fast.
     """
 
     venue: str
@@ -76,3 +80,5 @@ class Dialect:
     opened: Callable[[str], tuple[str, ...]]
     heard: Callable[[bytes], Heard]
     frames: Callable[[str, str, Sequence[MarketRow], InstrumentRow], Sequence[tuple[str, bytes]]]
+    stream_path: Callable[[InstrumentRow], str] = lambda _: ""
+    weight: Callable[[Call], int] = lambda _: 1

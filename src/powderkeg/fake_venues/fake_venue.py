@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -77,14 +78,26 @@ class FakeVenue:
     def advance(self, until: int) -> int:
         """Move the clock to `until`, UTC ms, push what became known, and return the frames sent."""
         since, self.market.now = self.market.now, until
-        return self.stream.send([frame for frames in self._news(since, until) for frame in frames])
+        by_path = groupby(self._news(since, until), itemgetter(0))
+        return sum(
+            self.stream.send([frame for _, frames in news for frame in frames], path)
+            for path, news in by_path
+        )
 
     def push(self, table: str, symbol: str, rows: Sequence[MarketRow]) -> int:
         """Push rows of one instant, known to the market or not, and return the frames sent."""
-        return self.stream.send(self.dialect.frames(table, symbol, rows, self.market.instruments[symbol]))
+        path, frames = self._worded(table, symbol, rows)
+        return self.stream.send(frames, path)
 
-    def _news(self, since: int, until: int) -> Iterator[Sequence[tuple[str, bytes]]]:
-        """Yield frames of what became known in (since, until], in the order of its becoming known."""
+    def _worded(
+        self, table: str, symbol: str, rows: Sequence[MarketRow]
+    ) -> tuple[str, Sequence[tuple[str, bytes]]]:
+        """Return the path at which an instrument is served, and the frames of its rows of one instant."""
+        instrument = self.market.instruments[symbol]
+        return self.dialect.stream_path(instrument), self.dialect.frames(table, symbol, rows, instrument)
+
+    def _news(self, since: int, until: int) -> Iterator[tuple[str, Sequence[tuple[str, bytes]]]]:
+        """Yield paths with frames of what became known in (since, until], in the order of its becoming so."""
         news: list[tuple[int, int, str, list[MarketRow]]] = []
         for key in self.market.series:
             table, symbol, _ = key
@@ -93,5 +106,4 @@ class FakeVenue:
                 order = self.pushed.index(table)
                 news += [(at, order, symbol, list(same)) for at, same in groupby(fresh, known_at)]
         for _, order, symbol, rows in sorted(news, key=lambda item: item[:3]):
-            instrument = self.market.instruments[symbol]
-            yield self.dialect.frames(self.pushed[order], symbol, rows, instrument)
+            yield self._worded(self.pushed[order], symbol, rows)

@@ -25,6 +25,7 @@ _QUIET = frozenset({"unacknowledged", "silent"})
 class _Client:
     connection: ServerConnection
     fault: Fault | None
+    path: str
     channels: set[str] = field(default_factory=set)
     sent: int = 0
     held: bytes | None = None
@@ -76,9 +77,12 @@ class FakeStreamServer:
         with self._subscribed:
             return self._subscribed.wait_for(lambda: wanted <= self._served(), timeout)
 
-    def send(self, frames: Sequence[tuple[str, bytes]], timeout: float = 60.0) -> int:
-        """Send frames to those who subscribed to their channels, in order; return how many went out."""
-        return asyncio.run_coroutine_threadsafe(self._send(frames), self._loop).result(timeout)
+    def send(self, frames: Sequence[tuple[str, bytes]], path: str = "", timeout: float = 60.0) -> int:
+        """Send frames to those who subscribed to their channels, in order; return how many went out.
+
+        Only clients that connected to a path that begins with `path` are served.
+        """
+        return asyncio.run_coroutine_threadsafe(self._send(frames, path), self._loop).result(timeout)
 
     def disconnect(self) -> None:
         """Break every connection without a farewell."""
@@ -120,14 +124,13 @@ class FakeStreamServer:
         fault = self._faults.next_stream(request.path)
         if fault is not None and fault.kind == "refused":
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "try later\n")
-        self._clients.append(_Client(connection, fault))
+        self._clients.append(_Client(connection, fault, request.path))
         return None
 
     async def _handle(self, connection: ServerConnection) -> None:
         client = next(client for client in self._clients if client.connection is connection)
         self.connections += 1
-        path = connection.request.path if connection.request else ""
-        self._serve_channels(client, self._dialect.opened(path))
+        self._serve_channels(client, self._dialect.opened(client.path))
         try:
             async for message in connection:
                 heard = self._dialect.heard(message if isinstance(message, bytes) else message.encode())
@@ -147,11 +150,11 @@ class FakeStreamServer:
             client.channels.update(channels)
             self._subscribed.notify_all()
 
-    async def _send(self, frames: Sequence[tuple[str, bytes]]) -> int:
+    async def _send(self, frames: Sequence[tuple[str, bytes]], path: str) -> int:
         count = 0
         for channel, frame in frames:
             for client in list(self._clients):
-                if channel in client.channels and not client.gone:
+                if channel in client.channels and client.path.startswith(path) and not client.gone:
                     # A client that breaks away takes nothing from the others.
                     with contextlib.suppress(ConnectionClosed):
                         await self._send_one(client, frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from powderkeg.model.instrument import Instrument
 from powderkeg.venues.listening import Feed
 from powderkeg.venues.venue import Venue
 
@@ -28,9 +29,9 @@ class ConnectionPlan:
 
 
 def connection_plans(
-    venue: Venue, symbols: Sequence[str], tables: Iterable[str]
+    venue: Venue, instruments: Sequence[Instrument], tables: Iterable[str]
 ) -> tuple[ConnectionPlan, ...]:
-    """Return the connections that carry these tables of these symbols.
+    """Return the connections that carry these tables of these instruments, each at the url of its kind.
 
     Liquidations have connections of their own, so that no flood of anything else delays them, and so do
     books, which have to be begun anew when a message of theirs is lost.
@@ -39,10 +40,11 @@ def connection_plans(
     ----------
     venue
         Whose channels.
-    symbols
-        As the venue spells them.
+    instruments
+        Of this venue.
     tables
-        Names; those that the venue does not stream are not this function's business.
+        Names; those that the venue does not stream, or not of an instrument's kind, are not this function's
+        business.
     """
     wanted = set(tables)
     groups: dict[tuple[str, str], list[Channel]] = {}
@@ -53,13 +55,14 @@ def connection_plans(
             kind = "liquidations"
         else:
             kind = "depth" if "depth_levels" in feed.tables else "market"
-        if feed.every_symbol:
-            channels = [Channel(feed.channel(""), feed, tuple(symbols))]
-        else:
-            channels = [Channel(feed.channel(symbol), feed, (symbol,)) for symbol in symbols]
-        groups.setdefault((kind, feed.host), []).extend(channels)
+        for host, symbols in _carried(feed, instruments).items():
+            if feed.every_symbol:
+                channels = [Channel(feed.channel(""), feed, symbols)]
+            else:
+                channels = [Channel(feed.channel(symbol), feed, (symbol,)) for symbol in symbols]
+            groups.setdefault((kind, host), []).extend(channels)
     for (kind, host), found in list(groups.items()):
-        neighbour = _neighbour(venue, host, symbols) if kind == "liquidations" else None
+        neighbour = _neighbour(venue, host, instruments) if kind == "liquidations" else None
         if neighbour is not None:
             market = groups.get(("market", host), [])
             groups["market", host] = [channel for channel in market if channel.name != neighbour.name]
@@ -74,12 +77,23 @@ def connection_plans(
     return tuple(plans)
 
 
-def _neighbour(venue: Venue, host: str, symbols: Sequence[str]) -> Channel | None:
+def _carried(feed: Feed, instruments: Sequence[Instrument]) -> dict[str, tuple[str, ...]]:
+    """Return the symbols that a feed carries, by host."""
+    carried: dict[str, tuple[str, ...]] = {}
+    for instrument in instruments:
+        host = feed.host_of(instrument.contract)
+        if host is not None:
+            carried[host] = (*carried.get(host, ()), instrument.symbol)
+    return carried
+
+
+def _neighbour(venue: Venue, host: str, instruments: Sequence[Instrument]) -> Channel | None:
     """Return a channel at this host that is never silent for long and carries little, if there is one."""
     lively = [
-        feed
+        (feed, symbols[0])
         for feed in venue.stream.feeds
-        if feed.host == host
+        for symbols in [_carried(feed, instruments).get(host)]
+        if symbols
         and feed.silence is not None
         and not feed.droppable
         and not feed.every_symbol
@@ -87,5 +101,5 @@ def _neighbour(venue: Venue, host: str, symbols: Sequence[str]) -> Channel | Non
     ]
     if not lively:
         return None
-    feed = min(lively, key=lambda feed: ("trades" in feed.tables, feed.silence or 0))
-    return Channel(feed.channel(symbols[0]), feed, (symbols[0],))
+    feed, symbol = min(lively, key=lambda one: ("trades" in one[0].tables, one[0].silence or 0))
+    return Channel(feed.channel(symbol), feed, (symbol,))

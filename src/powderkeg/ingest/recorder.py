@@ -76,7 +76,7 @@ class Recorder:
         self._settings = settings
         self._heard = heard
         self._clock = clock
-        self._plans = connection_plans(client.venue, symbols, tables)
+        self._plans = connection_plans(client.venue, [instruments[one] for one in symbols], tables)
         self._polled = polled_sources(client.venue, tables)
         self._finished: asyncio.Queue[Path | None] = asyncio.Queue()
         self._unmoved: list[Path] = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from powderkeg.errors import InputError
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import MarketRow, variant_name
 from powderkeg.model.window import Window
@@ -131,7 +132,8 @@ class SnapshotSource:
     table
         What its rows are.
     request
-        Instrument, or None for all of the venue at once, -> what to ask.
+        Instrument, or None for all of the venue at once, -> what to ask. Where each instrument is asked for
+        by itself it is made by `for_each`, and raises `InputError` for None.
     read
         (payload, instruments, now in ms) -> records; `now` stamps rows where the venue does not. Raises
         `PayloadError`. For the table ``instruments`` the mapping is empty.
@@ -149,3 +151,17 @@ class SnapshotSource:
     whole_venue: bool = False
     following: Callable[[bytes, Request], Request | None] | None = None
     poll: int = 0
+
+
+def for_each(request: Callable[[Instrument], Request]) -> Callable[[Instrument | None], Request]:
+    """Return `request` as a `SnapshotSource` takes it, for a state that is told of one instrument at a time.
+
+    What is returned raises `InputError` where it is given no instrument.
+    """
+
+    def checked(instrument: Instrument | None) -> Request:
+        if instrument is None:
+            raise InputError("instrument is None; expected one, as the venue tells this of one at a time")
+        return request(instrument)
+
+    return checked

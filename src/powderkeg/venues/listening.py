@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -87,7 +87,8 @@ class Feed:
         Under pressure frames of this channel may be dropped, and are then counted and recorded as a gap.
         Never for liquidations.
     host
-        Key of the venue's urls that it lives at.
+        Key of the venue's urls that it lives at; by kind of contract (``linear``, ``inverse``) where those
+        live apart, or where it carries one of them only.
     """
 
     tables: tuple[str, ...]
@@ -95,7 +96,11 @@ class Feed:
     every_symbol: bool = False
     silence: int | None = None
     droppable: bool = False
-    host: str = "stream"
+    host: str | Mapping[str, str] = "stream"
+
+    def host_of(self, contract: str) -> str | None:
+        """Return the key of the url at which it carries contracts of this kind; None if it carries none."""
+        return self.host if isinstance(self.host, str) else self.host.get(contract)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,4 +20,5 @@ DIALECT = Dialect(
     opened=lambda _: (),
     heard=heard,
     frames=frames,
+    stream_path=lambda instrument: f"/v4/ws/{instrument.settle.lower()}",
 )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from powderkeg.errors import InputError
 from powderkeg.fake_venues.dialect import Call, FakeMarket
 from powderkeg.fake_venues.okx.wording import (
     BAR_CODES,
@@ -188,6 +189,19 @@ def _newest(market: FakeMarket, table: str, symbol: str) -> list[Any]:
     return [row for row in rows if row.ts == rows[-1].ts]
 
 
+def _contracts(bound: float, unit: str, instrument: InstrumentRow, market: FakeMarket, symbol: str) -> float:
+    """Return a bound of a tier in contracts, at the newest mark price where they hold the other unit."""
+    held = "base" if instrument.contract == "linear" else "quote"
+    if unit != held:
+        marks = _newest(market, "mark_prices", symbol)
+        if not marks:
+            raise InputError(
+                f"{symbol}: tiers are in {unit} and there is no mark price; expected {held}, or one"
+            )
+        bound = bound / marks[-1].mark_price if held == "base" else bound * marks[-1].mark_price
+    return bound / instrument.contract_size
+
+
 def _position_tiers(call: Call, market: FakeMarket) -> bytes:
     symbols = _families(call, market)
     if isinstance(symbols, bytes):
@@ -199,10 +213,10 @@ def _position_tiers(call: Call, market: FakeMarket) -> bytes:
         instrument = market.instruments[symbol]
         rows: list[LeverageTierRow] = _newest(market, "leverage_tiers", symbol)
         for row in rows:
-            # Counted in contracts, and begun one contract above the tier below. Bounds given in quote are
-            # taken at a price of one: tiers know no price.
+            # Counted in contracts, and begun one contract above the tier below.
             begin, end = (
-                bound / instrument.contract_size for bound in (row.notional_floor, row.notional_cap)
+                _contracts(bound, row.unit, instrument, market, symbol)
+                for bound in (row.notional_floor, row.notional_cap)
             )
             data.append(
                 {

@@ -12,7 +12,7 @@ from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import InstrumentRow, InsuranceFund, MarkPrice, OpenInterest
 from powderkeg.model.times import HOUR, SECOND
-from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource
+from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource, for_each
 from powderkeg.venues.payload import (
     decoded,
     decoder,
@@ -133,8 +133,8 @@ def _step_of(row: _Symbol, kind: str, field: str) -> float:
     raise PayloadError(f"{row.symbol} has no {kind} among its filters; expected one")
 
 
-def _interest_request(instrument: Instrument | None) -> Request:
-    assert instrument is not None  # noqa: S101 -- whole_venue is not set
+@for_each
+def _interest_request(instrument: Instrument) -> Request:
     return Request("rest", "/fapi/v1/openInterest", (("symbol", instrument.symbol),))
 
 

@@ -40,6 +40,8 @@ VENUE = Venue(
         notes=(
             "The side names the position: Buy means that a long was liquidated, the opposite of Binance.",
             "Tickers come as a snapshot, then as changes: without a mark price they say nothing about it.",
+            "Inverse contracts state open interest in USD, and its value in coin to two decimals. Changes "
+            "too small for the value to change have the USD alone, and are left out.",
         ),
     ),
     unavailable={

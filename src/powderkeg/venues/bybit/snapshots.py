@@ -12,7 +12,7 @@ from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import DeleveragingSignal, InstrumentRow, InsuranceFund, LeverageTierRow
 from powderkeg.model.times import HOUR, MINUTE
-from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource
+from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource, for_each
 from powderkeg.venues.bybit.answers import Answer, Page, result_of
 from powderkeg.venues.payload import decoder, finite, instrument_of, number_or_none, positive
 
@@ -177,8 +177,8 @@ def _alerts(payload: bytes, _: Instruments, now: int) -> list[Record]:
     ]
 
 
-def _tier_request(instrument: Instrument | None) -> Request:
-    assert instrument is not None  # noqa: S101 -- whole_venue is not set
+@for_each
+def _tier_request(instrument: Instrument) -> Request:
     category = ("category", instrument.contract)
     return Request("rest", "/v5/market/risk-limit", (category, ("symbol", instrument.symbol)))
 

@@ -16,14 +16,13 @@ from powderkeg.errors import PayloadError
 from powderkeg.model.market_rows import (
     Bar,
     DeleveragingSignal,
-    MarkPrice,
-    OpenInterest,
     PositionSide,
     TakerSide,
     Trade,
 )
 from powderkeg.model.times import HOUR, MINUTE, SECOND
 from powderkeg.venues.asking import Instruments, Record
+from powderkeg.venues.bybit.tickers import Ticker, interest_of, mark_of
 from powderkeg.venues.listening import BookChange, Control, Feed, Reading, SequenceStep, Stream
 from powderkeg.venues.payload import (
     base_quantity,
@@ -35,7 +34,6 @@ from powderkeg.venues.payload import (
     instrument_of,
     liquidation_records,
     non_negative,
-    number_or_none,
     positive,
     reported_liquidation,
     time_ms,
@@ -82,15 +80,6 @@ class _Book(msgspec.Struct):
     u: int
 
 
-class _Ticker(msgspec.Struct, rename="camel"):
-    symbol: str
-    mark_price: str = ""
-    index_price: str = ""
-    open_interest: str = ""
-    funding_rate: str = ""
-    next_funding_time: str = ""
-
-
 class _Kline(msgspec.Struct):
     start: int
     end: int
@@ -114,7 +103,7 @@ _ENVELOPE = decoder(_Envelope)
 _LIQUIDATIONS = decoder(list[_Liquidation])
 _TRADES = decoder(list[_Trade])
 _BOOK = decoder(_Book)
-_TICKER = decoder(_Ticker)
+_TICKER = decoder(Ticker)
 _KLINES = decoder(list[_Kline])
 _ALERTS = decoder(list[_Alert])
 
@@ -169,27 +158,10 @@ def _ticker(message: _Envelope, instruments: Instruments) -> Reading:
     ticker = decoded(message.data, _TICKER, "tickers")
     instrument = instrument_of(instruments, ticker.symbol)
     ts = time_ms(message.ts, "ts")
-    records: list[Record] = []
-    mark = number_or_none(ticker.mark_price, "markPrice")
-    if mark is not None:
-        next_funding = number_or_none(ticker.next_funding_time, "nextFundingTime")
-        row = MarkPrice(
-            ts,
-            positive(mark, "markPrice"),
-            number_or_none(ticker.index_price, "indexPrice"),
-            number_or_none(ticker.funding_rate, "fundingRate"),
-            None if next_funding is None else time_ms(int(next_funding), "nextFundingTime"),
-        )
-        records.append(Record(ticker.symbol, row))
-    interest = number_or_none(ticker.open_interest, "openInterest")
-    if interest is not None and instrument.contract == "linear":
-        non_negative(interest, "openInterest")
-        # The sum of both sides.
-        records.append(Record(ticker.symbol, OpenInterest(ts, interest / 2, interest, "base", 2, None)))
-    elif interest is not None and mark is not None:
-        non_negative(interest, "openInterest")
-        one_side = interest / 2 / mark
-        records.append(Record(ticker.symbol, OpenInterest(ts, one_side, interest, "quote", 2, mark)))
+    found = mark_of(ticker, ts), interest_of(ticker, ts, instrument)
+    records = [Record(ticker.symbol, row) for row in found if row is not None]
+    if ticker.open_interest and not records:
+        return Reading(ignored="a change of open interest in USD, without mark price or value")
     return Reading(records, ignored="" if records else "a change of neither mark price nor open interest")
 
 
@@ -275,27 +247,53 @@ def _subscribe(channels: Sequence[str]) -> list[bytes]:
     return [msgspec.json.encode({"op": "subscribe", "args": list(channels)})]
 
 
+_APART = {"linear": "stream", "inverse": "stream_inverse"}
+
 STREAM = Stream(
     feeds=(
-        Feed(tables=("liquidations",), channel=lambda symbol: f"allLiquidation.{symbol}"),
-        Feed(tables=("trades",), channel=lambda symbol: f"publicTrade.{symbol}", silence=HOUR),
+        Feed(
+            tables=("liquidations",),
+            channel=lambda symbol: f"allLiquidation.{symbol}",
+            host=_APART,
+        ),
+        Feed(
+            tables=("trades",),
+            channel=lambda symbol: f"publicTrade.{symbol}",
+            silence=HOUR,
+            host=_APART,
+        ),
         Feed(
             tables=("depth_levels",),
             channel=lambda symbol: f"orderbook.{_DEPTH}.{symbol}",
             silence=MINUTE,
             droppable=True,
+            host=_APART,
         ),
         Feed(
             tables=("mark_prices", "open_interest"),
             channel=lambda symbol: f"tickers.{symbol}",
             silence=MINUTE,
+            host=_APART,
         ),
-        Feed(tables=("bars",), channel=lambda symbol: f"kline.1.{symbol}", silence=2 * MINUTE),
+        Feed(
+            tables=("bars",),
+            channel=lambda symbol: f"kline.1.{symbol}",
+            silence=2 * MINUTE,
+            host=_APART,
+        ),
         Feed(
             tables=("deleveraging_signals",),
             channel=lambda _: "adlAlert.USDT",
             every_symbol=True,
             silence=MINUTE,
+            host={"linear": "stream"},
+        ),
+        Feed(
+            tables=("deleveraging_signals",),
+            channel=lambda _: "adlAlert.inverse",
+            every_symbol=True,
+            silence=MINUTE,
+            host={"inverse": "stream_inverse"},
         ),
     ),
     subscribe=_subscribe,

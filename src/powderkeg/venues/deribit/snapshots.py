@@ -12,7 +12,7 @@ import msgspec
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import InstrumentRow, MarketRow
 from powderkeg.model.times import HOUR, MINUTE
-from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource
+from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource, for_each
 from powderkeg.venues.deribit.answers import Answer, result_of
 from powderkeg.venues.deribit.tickers import Ticker, mark_price_of, open_interest_of
 from powderkeg.venues.payload import decoder, instrument_of, positive, time_ms
@@ -83,8 +83,8 @@ def _instruments(payload: bytes, _: Instruments, now: int) -> list[Record]:
     ]
 
 
-def _ticker_request(instrument: Instrument | None) -> Request:
-    assert instrument is not None  # noqa: S101 -- whole_venue is not set
+@for_each
+def _ticker_request(instrument: Instrument) -> Request:
     return Request("rest", "/api/v2/public/ticker", (("instrument_name", instrument.symbol),))
 
 

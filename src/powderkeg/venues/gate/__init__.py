@@ -1,7 +1,7 @@
 """Gate, perpetuals that settle in USDT, and the one on Bitcoin in USD that settles in it; API v4.
 
-Liquidations, trades, books and tickers are listened to for what settles in USDT alone. Since 2026-08-19
-there are contracts that settle in USD1 too; they are left out, as the REST documentation does not know them.
+Since 2026-08-19 there are contracts that settle in USD1 too; they are left out, as the REST documentation
+does not know them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ VENUE = Venue(
     urls={
         "rest": "https://api.gateio.ws",
         "stream": "wss://fx-ws.gateio.ws/v4/ws/usdt",
+        "stream_inverse": "wss://fx-ws.gateio.ws/v4/ws/btc",
     },
     # Of every endpoint by itself; all are counted together here.
     limits={"rest": RateLimit(weight=200, period_ms=10_000)},

@@ -23,6 +23,9 @@ _PAGE = 100
 # The daily balances of about a month come whatever the limit (seen).
 _BALANCES = 100
 _FIRST, _SECOND = "usdt", "btc"
+_TICKERS_FIRST, _TICKERS_SECOND = (
+    Request("rest", settled_path(settle, "tickers")) for settle in (_FIRST, _SECOND)
+)
 
 
 class _Contract(msgspec.Struct):
@@ -164,8 +167,19 @@ def _balances(payload: bytes, _: Instruments, __: int) -> list[Record]:
     ]
 
 
-def _tickers_request(_: object) -> Request:
-    return Request("rest", settled_path(_FIRST, "tickers"))
+def _more_tickers(_: bytes, request: Request) -> Request | None:
+    return _TICKERS_SECOND if request == _TICKERS_FIRST else None
+
+
+def _ticker_snapshot(table: str, read: Callable[[bytes, Instruments, int], list[Record]]) -> SnapshotSource:
+    return SnapshotSource(
+        table=table,
+        request=lambda _: _TICKERS_FIRST,
+        read=read,
+        whole_venue=True,
+        following=_more_tickers,
+        poll=MINUTE,
+    )
 
 
 SNAPSHOTS = (
@@ -192,12 +206,8 @@ SNAPSHOTS = (
         ),
         poll=6 * HOUR,
     ),
-    SnapshotSource(
-        table="mark_prices", request=_tickers_request, read=_mark_prices, whole_venue=True, poll=MINUTE
-    ),
-    SnapshotSource(
-        table="open_interest", request=_tickers_request, read=_interests, whole_venue=True, poll=MINUTE
-    ),
+    _ticker_snapshot("mark_prices", _mark_prices),
+    _ticker_snapshot("open_interest", _interests),
     SnapshotSource(
         table="insurance_funds",
         request=lambda _: Request("rest", settled_path(_FIRST, "insurance"), (("limit", str(_BALANCES)),)),

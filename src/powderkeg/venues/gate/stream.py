@@ -25,6 +25,8 @@ _CHANNELS = 100
 _LIQUIDATIONS = "futures.public_liquidates:!all"
 # Levels, and an interval that has to be "0".
 _BOOK = "50,0"
+# What settles in coin has another path.
+_APART = {"linear": "stream", "inverse": "stream_inverse"}
 
 # channel and event -> why it is left alone; an empty event is any.
 _OTHERS = {
@@ -144,21 +146,36 @@ def _subscribe(channels: Sequence[str]) -> list[bytes]:
 
 STREAM = Stream(
     feeds=(
-        Feed(tables=("liquidations",), channel=lambda _: _LIQUIDATIONS, every_symbol=True),
-        Feed(tables=("trades",), channel=lambda symbol: f"futures.trades:{symbol}", silence=HOUR),
+        Feed(
+            tables=("liquidations",),
+            channel=lambda _: _LIQUIDATIONS,
+            every_symbol=True,
+            host=_APART,
+        ),
+        Feed(
+            tables=("trades",),
+            channel=lambda symbol: f"futures.trades:{symbol}",
+            silence=HOUR,
+            host=_APART,
+        ),
         Feed(
             tables=("depth_levels",),
             channel=lambda symbol: f"futures.order_book:{symbol},{_BOOK}",
             silence=MINUTE,
             droppable=True,
+            host=_APART,
         ),
         Feed(
             tables=("mark_prices", "open_interest"),
             channel=lambda symbol: f"futures.tickers:{symbol}",
             silence=MINUTE,
+            host=_APART,
         ),
         Feed(
-            tables=("bars",), channel=lambda symbol: f"futures.candlesticks:1m,{symbol}", silence=2 * MINUTE
+            tables=("bars",),
+            channel=lambda symbol: f"futures.candlesticks:1m,{symbol}",
+            silence=2 * MINUTE,
+            host={"linear": "stream"},  # volumes of inverse contracts are in USD at prices that are not told
         ),
     ),
     subscribe=_subscribe,

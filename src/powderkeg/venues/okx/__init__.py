@@ -66,8 +66,8 @@ VENUE = Venue(
             "volCcy, in coin, not from vol.",
             "A liquidation's side is that of the order, posSide that of the position; in net mode posSide is "
             "net and only the order tells.",
-            "Position tiers are counted in contracts. Until tiers can name their unit, floors and caps are "
-            "in base for linear and in quote for inverse contracts; the rate is the whole position's.",
+            "Position tiers are counted in contracts. They are kept in base for linear and in quote for "
+            "inverse contracts, as the unit of each row says; the rate is the whole position's.",
             "1D and 6H begin at 16:00 UTC; only 1Dutc and its like are asked for.",
             "Statistics per currency add up all contracts of a coin, are stamped with a period's end, and "
             "are not asked for; those per contract are, and are stamped with its start.",

@@ -13,7 +13,7 @@ from powderkeg.errors import PayloadError
 from powderkeg.model.instrument import Instrument
 from powderkeg.model.market_rows import InstrumentRow, InsuranceFund, LeverageTierRow
 from powderkeg.model.times import HOUR
-from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource
+from powderkeg.venues.asking import Instruments, Record, Request, SnapshotSource, for_each
 from powderkeg.venues.okx.answers import Answer, family_of, perpetual_of, result_of
 from powderkeg.venues.okx.prices import InterestItem, MarkItem, interest_record, mark_record
 from powderkeg.venues.payload import (
@@ -114,9 +114,10 @@ def _instruments(payload: bytes, _: Instruments, now: int) -> list[Record]:
 def _tiers(payload: bytes, instruments: Instruments, now: int) -> list[Record]:
     """Return the tiers: floors and caps in base for linear contracts and in quote for inverse ones.
 
-    OKX counts tiers in contracts, so that a notional in house units changes with the price, which is not
-    part of the answer. The whole position has the rate of the tier that it falls into [third parties; the
-    documentation does not say]: there is nothing to deduct, and the margin jumps at a floor.
+    OKX counts tiers in contracts. What a contract holds is fixed, coin if it is linear and dollars if it is
+    inverse, and each row names that as its unit. The whole position has the rate of the tier that it falls
+    into [third parties; the documentation does not say]: there is nothing to deduct, and the margin jumps at
+    a floor.
     """
     records: list[Record] = []
     cap, number, symbol = 0.0, 0, ""
@@ -168,14 +169,14 @@ def _funds(payload: bytes, _: Instruments, now: int) -> list[Record]:
     ]
 
 
-def _tier_request(instrument: Instrument | None) -> Request:
-    assert instrument is not None  # noqa: S101 -- whole_venue is not set
+@for_each
+def _tier_request(instrument: Instrument) -> Request:
     asked = (_SWAPS, ("tdMode", "isolated"), ("instFamily", family_of(instrument)))
     return Request("rest", "/api/v5/public/position-tiers", asked, weight=2)
 
 
-def _fund_request(instrument: Instrument | None) -> Request:
-    assert instrument is not None  # noqa: S101 -- whole_venue is not set
+@for_each
+def _fund_request(instrument: Instrument) -> Request:
     asked = (_SWAPS, ("instFamily", family_of(instrument)))
     return Request("rest", "/api/v5/public/insurance-fund", asked, weight=2)
 
