@@ -13,7 +13,9 @@ from typing import Literal
 
 from powderkeg.errors import InputError, MissingColumnError
 
-Kind = Literal["bars", "mark", "open_interest", "funding", "taker", "long_short_ratio", "liquidations"]
+Kind = Literal[
+    "bars", "mark", "open_interest", "funding", "taker", "long_short_ratio", "liquidations", "positions"
+]  # fmt: skip
 
 _TIMES = (
     *("ts", "timestamp", "time", "datetime", "date", "ts_ms", "timestamp_ms", "time_ms"),
@@ -80,6 +82,22 @@ RECOGNISED: dict[Kind, dict[str, tuple[str, ...]]] = {
         "price": ("avg_price", "average_price", "fill_price", "price"),
         "quantity": ("filled_qty", "filled_quantity", "quantity", "qty", "orig_qty", "size", "amount"),
         **_MARKET,
+    },
+    "positions": {
+        "ts": _TIMES,
+        "account": ("account", "address", "user", "account_id"),
+        "coin": ("coin", "symbol", "asset", "instrument"),
+        "position_side": ("position_side", "direction", "side"),
+        "signed_quantity": ("szi", "signed_size", "signed_quantity"),
+        "quantity": ("quantity", "size", "qty"),
+        "entry_price": ("entry_price", "entry_px"),
+        "notional": ("notional", "position_value", "notional_usd"),
+        "mark_price": ("mark_price", "mark_px", "mark_px_implied"),
+        "liquidation_price": ("liquidation_price", "liquidation_px", "liq_price", "liq_px"),
+        "leverage": ("leverage", "leverage_value"),
+        "margin_mode": ("margin_mode", "leverage_type", "margin_type"),
+        "margin": ("margin", "margin_used"),
+        "cross_account_value": ("cross_account_value", "account_value"),
     },
 }
 

@@ -118,7 +118,7 @@ def read_table(
         The file is missing, empty or neither Parquet nor CSV; it has no rows of the symbol or venue; a time
         is missing, repeated or out of order; a value is missing, not a number, not finite or impossible.
     """
-    label, name, table = _read(source, kind)
+    label, name, table = table_of_source(source, kind)
     found = resolved_columns(kind, table.columns, columns, label=label)
     for field in ("symbol", "venue"):
         # "base" may be a volume, and "coin" a number: only text names a market.
@@ -161,8 +161,14 @@ def read_table(
     return SeriesTable(label, name, times, rows, values, fields, is_events, notes)
 
 
-def _read(source: Source, kind: Kind) -> tuple[str, str, pl.DataFrame]:
-    """Return what messages call a table, its short name, and the table."""
+def table_of_source(source: Source, kind: Kind) -> tuple[str, str, pl.DataFrame]:
+    """Return what messages call a table, its short name, and the table as it is.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, or neither Parquet nor CSV.
+    """
     if isinstance(source, pl.DataFrame):
         return kind, "frame", source
     if not isinstance(source, str | os.PathLike):
