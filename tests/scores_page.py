@@ -159,8 +159,8 @@ def made() -> str:
         "\n![Reliability on recorded days](reliability-recorded.svg)\n",
         "### The order within a bar\n",
         "What stands within a distance, if a bar's extremes come before its openings instead of after, as a "
-        "share of\nwhat the map says; both sides and all venues of the simulated markets. Half the band is of "
-        "that reading, in the median.\n",
+        "share of\nwhat the map says; both sides and all venues of the simulated markets. Half the band "
+        "is of that reading, in the median.\n",
         *order_table(truth.days, truth.seeds, truth.scenarios),
     ]
     return "\n".join(page)
