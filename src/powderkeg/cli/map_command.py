@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from powderkeg.cli import options
-from powderkeg.cli.map_source import Coin, MapSource, SkippedVenue
+from powderkeg.cli.map_source import Coin, SkippedVenue
+from powderkeg.cli.measured_source import MeasurableSource
 
 
 @options.market_command
 def liquidation_map(
-    market: MapSource,
+    market: MeasurableSource,
     coin: Coin = None,
     at: Annotated[
         str | None,
@@ -26,18 +28,26 @@ def liquidation_map(
     """Show where open interest would be liquidated.
 
     With a coin, from the lake, after fetching what it lacks from the venues; the map is the sum of the
-    venues'. With files, from price bars and open interest. Examples:
+    venues'. With files, from price bars and open interest. With --measured, from the positions of a census,
+    and with --positions, from a file of positions: counted, not modelled. Examples:
 
     powderkeg map BTC --venues binance,bybit
 
     powderkeg map --bars bars.parquet --open-interest oi.csv --symbol BTC --plot map.png
+
+    powderkeg map BTC --measured
+
+    powderkeg map --positions positions.parquet --symbol BTC --at 2026-02-10T12:00
     """
-    from powderkeg.cli.terminal import print_json, print_map, print_written, working
+    from powderkeg.cli.terminal import print_json, print_map, print_reading, print_written, working
     from powderkeg.cli.terminal_layers import print_layers, skipped_json
     from powderkeg.maps.aggregated_map import aggregated_map
     from powderkeg.maps.map_run import map_run
     from powderkeg.model.times import milliseconds
 
+    if market.is_measured:
+        _show_measured(market, coin, at, as_json=as_json, plot=plot)
+        return
     chosen = options.chosen_model(model, parameters)
     skipped: list[SkippedVenue] = []
     if coin is None:
@@ -56,9 +66,29 @@ def liquidation_map(
     if as_json:
         summed_json = None if summed is None else {**summed.as_json(), "skipped": skipped_json(skipped)}
         print_json(summed_json or result.as_json())
-    else:
+    elif summed is None:
         print_map(result)
-        if summed is not None:
-            print_layers(summed, skipped)
+    else:
+        print_reading(result)
+        print_layers(summed, skipped)
+    if plot:
+        print_written(plot, as_json=as_json)
+
+
+def _show_measured(
+    market: MeasurableSource, coin: str | None, at: str | None, *, as_json: bool, plot: Path | None
+) -> None:
+    from powderkeg.cli.terminal import print_json, print_written, working
+    from powderkeg.cli.terminal_measured import print_measured
+
+    with working("Counting positions"):
+        result = market.measured_map(coin, at)
+    if plot:
+        with working("Drawing"):
+            result.map.plot(plot)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_measured(result)
     if plot:
         print_written(plot, as_json=as_json)

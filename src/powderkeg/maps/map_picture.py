@@ -40,6 +40,9 @@ _CLUSTERS_LISTED = 8
 _COLOURS: dict[str, str] = {"long": style.LONG, "short": style.SHORT}
 _SIDES: tuple[PositionSide, PositionSide] = ("long", "short")
 
+_HELD_BACK = "hedges, and positions too far away to be on the map"
+_AT_NO_PRICE = {"measured": "accounts not known, and positions without a level"}
+
 
 def draw_map(liquidation_map: LiquidationMap, path: str | Path | None = None) -> Figure:
     """Return the figure of `liquidation_map`, 1800 x 1000 pixels, and write it to `path` if one is given.
@@ -319,5 +322,5 @@ def _write_side(
     header = ("one-sided USD", "longs", "shorts")
     top = style.write_table(figure, header, rows, (0.0, 0.76, 1.0), _SIDE, top - 14, _SIDE_WIDTH)
     style.write(
-        figure, _SIDE, top - 4, "* hedges, and positions too far away to be on the map", size=style.SMALL
+        figure, _SIDE, top - 4, f"* {_AT_NO_PRICE.get(liquidation_map.kind, _HELD_BACK)}", size=style.SMALL
     )

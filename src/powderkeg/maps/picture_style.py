@@ -242,15 +242,20 @@ def stamp_simulated(figure: Figure, right: float, bottom: float) -> None:
 def footer(figure: Figure, provenance: Provenance) -> None:
     """Write what is needed to tell how the picture came about, in two small lines at its foot."""
     inputs = " · ".join(
-        f"{series.name} from {series.source}, {series.coverage:.1%} covered" for series in provenance.inputs
+        f"{series.name} from {series.source}"
+        + (f", {series.coverage:.1%} covered" if math.isfinite(series.coverage) else "")
+        for series in provenance.inputs
     )
-    # Rounded up, as it is an upper bound.
-    long, short = (math.ceil(100 * share) for share in provenance.warm_up_share)
     made = (
         f"powderkeg {provenance.version} · {provenance.kind} by {provenance.model}, "
-        f"parameters {provenance.parameter_hash} · guessed initial positions: at most "
-        f"{long:.0f} % of longs, {short:.0f} % of shorts"
+        f"parameters {provenance.parameter_hash}"
     )
+    if provenance.kind == "measured":
+        made += f" · {'; '.join(provenance.notes[:2])}"
+    else:
+        # Rounded up, as it is an upper bound.
+        long, short = (math.ceil(100 * share) for share in provenance.warm_up_share)
+        made += f" · guessed initial positions: at most {long:.0f} % of longs, {short:.0f} % of shorts"
     width = int(figure.bbox.width / 9)
     write(figure, 30, 30, f"{DISCLAIMER}  {made}", size=SMALL)
     write(
