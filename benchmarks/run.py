@@ -16,7 +16,9 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 
-NAMES = ("bars_per_second", "year_to_heatmap", "memory", "calibration", "burst", "command_line")
+NAMES = (
+    "bars_per_second", "year_to_heatmap", "memory", "calibration", "measured_maps", "burst", "command_line",
+)  # fmt: skip
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- output: made by benchmarks/run.py --write -->", "<!-- end of output -->"

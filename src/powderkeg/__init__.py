@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from powderkeg.maps.liquidation_map import LiquidatedIf, LiquidationMap
     from powderkeg.maps.map_run import MapRun, PredictedLiquidations, map_run
     from powderkeg.maps.market_frame import market_frame
+    from powderkeg.maps.measured_map import MeasuredMap, measured_map
+    from powderkeg.maps.position_files import position_snapshots, snapshot_at
+    from powderkeg.model.account_positions import PositionSnapshot
     from powderkeg.model.instrument import Instrument, LeverageTier, TierTable
     from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
     from powderkeg.model.price_grid import PriceGrid
@@ -61,6 +64,9 @@ _HOMES = {
     "powderkeg.maps.liquidation_map": ("LiquidatedIf", "LiquidationMap"),
     "powderkeg.maps.map_run": ("MapRun", "PredictedLiquidations", "map_run"),
     "powderkeg.maps.market_frame": ("market_frame",),
+    "powderkeg.maps.measured_map": ("MeasuredMap", "measured_map"),
+    "powderkeg.maps.position_files": ("position_snapshots", "snapshot_at"),
+    "powderkeg.model.account_positions": ("PositionSnapshot",),
     "powderkeg.model.instrument": ("Instrument", "LeverageTier", "TierTable"),
     "powderkeg.model.market_frame": ("LiquidationTotals", "MarketFrame"),
     "powderkeg.model.price_grid": ("PriceGrid",),
@@ -82,7 +88,9 @@ __all__ = [
     "LiquidationTotals",
     "MapRun",
     "MarketFrame",
+    "MeasuredMap",
     "PositionLiquidation",
+    "PositionSnapshot",
     "PredictedLiquidations",
     "PriceGrid",
     "Provenance",
@@ -101,9 +109,12 @@ __all__ = [
     "maintenance_margin",
     "map_run",
     "market_frame",
+    "measured_map",
     "model_parameters",
     "position_liquidation",
+    "position_snapshots",
     "scoreboard",
+    "snapshot_at",
     "tiered_liquidation_price",
     "venue_tier_table",
 ]

@@ -164,6 +164,11 @@ class Replay:
     def instrument(self) -> Instrument:
         return instrument_of_row(self.name, self.symbol, self.fake.market.instruments[self.symbol])
 
+    @property
+    def polled(self) -> set[str]:
+        """What is asked for again and again while it is recorded."""
+        return (set(RECORDED) - self.streamed) & {one.table for one in self.venue.snapshots}
+
     def recording(self) -> Recording:
         return Recording(
             self.venue,
@@ -185,10 +190,9 @@ class Replay:
             messages = self.venue.stream.subscribe([channel.name for channel in plan.channels])
             replies = sum(len(self.fake.dialect.heard(message).replies) for message in messages)
             wanted[plan.name] = (heard or {}).get(plan.name, 0) + replies
-        polled = (set(RECORDED) - self.streamed) & {one.table for one in self.venue.snapshots}
 
         def listening(status: RecorderStatus) -> bool:
-            answered = all(recording.rows(table) for table in polled)
+            answered = all(recording.rows(table) for table in self.polled)
             return answered and all(one.frames >= wanted.get(one.name, 0) for one in status.connections)
 
         recording.until(listening)
@@ -196,7 +200,7 @@ class Replay:
     def play(self, recording: Recording, until: int, step: int = STEP) -> None:
         """Move the market on; what a step tells is heard before the next.
 
-        Whatever is polled has been asked for anew by each fifth minute's end.
+        Whatever is polled has been asked for anew by the time at which another row of it is told.
         """
         market = self.fake.market
         while market.now < until:
@@ -206,9 +210,10 @@ class Replay:
             wanted = {
                 table: before[table] + self.copies * count for table, count in self._told(since, now).items()
             }
-            if now % FIVE == 0 and "open_interest" not in self.streamed:
-                # Of the next two answers one at most was given before.
-                wanted["open_interest"] = recording.rows("open_interest") + 2
+            for table, every in (("open_interest", FIVE), ("mark_prices", MINUTE)):
+                if now % every == 0 and table in self.polled:
+                    # Of the next two answers one at most was given before.
+                    wanted[table] = recording.rows(table) + 2
             reach(recording, wanted)
 
     def _told(self, since: int, now: int) -> dict[str, int]:
@@ -254,18 +259,29 @@ def frame_of_tables(case: Case, told: Told, window: Window, heard: Sequence[Wind
     Each of these windows is without its start and with its end.
     """
     recorded = Window(heard[0].start + 1, window.end)
+    mark = told.frame("mark_bars", window, _PRICES, "1m") if case.mark else _recorded_mark(told, heard)
     events = told.frame("liquidations", recorded, ("ts", "position_side", "notional"))
     return market_frame(
         told.frame("bars", window, (*_PRICES, "volume"), "1m"),
         _known_interest(case, told, window, heard),
         symbol=COIN,
-        mark=told.frame("mark_bars", window, _PRICES, "1m") if case.mark else None,
+        mark=mark,
         funding=told.frame("funding", window, ("ts", "funding_rate")),
         liquidations=events if case.price_meaning else None,
         open_interest_unit="base",
         open_interest_stamp="instant",
         bar_step="5m",
     )
+
+
+def _recorded_mark(told: Told, heard: Sequence[Window]) -> pl.DataFrame:
+    """Return bars of the mark prices of whole bars: at either end of what was heard a part is not claimed."""
+    rows = []
+    for one in heard:
+        for ts in range((one.start + 1) // FIVE * FIVE + FIVE, one.end - FIVE, FIVE):
+            prices = [row.mark_price for row in told.rows("mark_prices", Window(ts, ts + FIVE))]
+            rows.append((ts, prices[0], max(prices), min(prices), prices[-1]))
+    return pl.DataFrame(rows, schema=list(_PRICES), orient="row")
 
 
 def _known_interest(case: Case, told: Told, window: Window, heard: Sequence[Window]) -> pl.DataFrame:

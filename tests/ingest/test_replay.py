@@ -57,7 +57,7 @@ CASES = (
     # All is in contracts of a ten-thousandth, so volumes and open interest are rounded twice.
     Case("gate", MINUTE, 1e-12, 1e-12, "limit"),
     # Open interest and trades are in USD and divided by the price again. It has neither bars of the mark nor
-    # past open interest: the map begins with the recording, and traded prices stand for the mark.
+    # past open interest: the map begins with the recording, and the mark is that of recorded prices.
     Case("deribit", MINUTE, 1e-12, 1e-12, "fill", mark=False, interest_history=False),
     # Base everywhere, open interest of both sides. It is polled, and nothing of it is told of the past; nor
     # are there bars of the mark, or liquidations in any feed.
@@ -187,6 +187,8 @@ def test_the_map_of_six_venues_that_tell_one_market_is_six_times_that_of_one(
             replay.compacted()
             replay.fake.market.now = end + 3 * HOUR
             replay.backfilled(Window(live, end), MINUTE, ("bars", "mark_bars"))
+            # Mark prices are told of the ends of minutes, which is not all of them: no bar is made of those.
+            lake.remove_coverage(DatasetKey("mark_prices", replay.name, replay.symbol), Window(live, end))
     maps = [map_run(frame_of(replay, Window(live, end))).map() for replay in replays]
     one, total = maps[0], aggregated_map(maps, "BTC")
     assert [layer.basis for layer in total.layers] == [0.0] * 6

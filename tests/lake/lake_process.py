@@ -145,6 +145,41 @@ def touch(root: Path) -> None:
     print(json.dumps(touched), flush=True)
 
 
+def set_aside_and_die(root: Path) -> None:
+    """Set a lake's damaged bars aside in copies of it, each killed one step later; print what each came to.
+
+    The lake lies in ``root/lake``, and the copies are made beside it. A step is anything that opens, makes or
+    renames a file; the last copy gets through all of them.
+    """
+    import shutil
+    import signal
+
+    from lake.made_rows import BARS
+    from powderkeg.lake.market_lake import Lake
+
+    for step in itertools.count(1):
+        copy = root / str(step)
+        shutil.copytree(root / "lake", copy)
+        child = os.fork()
+        if not child:
+            lake = Lake(copy)
+            problems = lake.verify(BARS)
+            steps = itertools.count(1)
+
+            def die(event: str, arguments: tuple[object, ...], last: int = step) -> None:
+                del arguments
+                if event in ("open", "os.rename", "os.mkdir", "os.remove") and next(steps) == last:  # noqa: B023
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            sys.addaudithook(die)
+            lake.set_aside(BARS, problems)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({"copy": str(copy), "killed": os.WIFSIGNALED(status), "status": status}), flush=True)
+        if not os.WIFSIGNALED(status):
+            return
+
+
 if __name__ == "__main__":
     what, place, *rest = sys.argv[1:]
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -153,6 +188,10 @@ if __name__ == "__main__":
     elif what == "segment":
         write_segment(Path(place), int(rest[0]))
     else:
-        {"fill": fill_disk, "fill_segment": fill_disk_of_segment, "read_only": use_read_only, "touch": touch}[
-            what
-        ](Path(place))
+        {
+            "fill": fill_disk,
+            "fill_segment": fill_disk_of_segment,
+            "read_only": use_read_only,
+            "set_aside": set_aside_and_die,
+            "touch": touch,
+        }[what](Path(place))

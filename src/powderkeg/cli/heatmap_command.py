@@ -1,18 +1,23 @@
-"""``powderkeg heatmap``: the liquidation map through time."""
+"""``powderkeg heatmap``: the map of one market, or of one coin over several venues, through time."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from powderkeg.cli import options
+from powderkeg.cli.map_source import Coin, MapSource, SkippedVenue
+
+if TYPE_CHECKING:
+    from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap
 
 
 @options.market_command
 def heatmap(
-    market: options.MarketOptions,
+    market: MapSource,
+    coin: Coin = None,
     start: Annotated[
         str | None, typer.Option("--start", help="First time shown, ISO 8601 UTC; the model warms up before.")
     ] = None,
@@ -32,28 +37,66 @@ def heatmap(
 ) -> None:
     """Show the map through time: levels appear as positions open and vanish when price sweeps them.
 
-    Example: powderkeg heatmap --bars bars.parquet --open-interest oi.csv --symbol BTC --start 2025-10-01
-    --plot heatmap.png
+    With a coin, from the lake, after fetching what it lacks from the venues; each column is the sum of the
+    venues known at its time. With files, from price bars and open interest. Examples:
+
+    powderkeg heatmap BTC --venues binance,bybit --plot heatmap.png
+
+    powderkeg heatmap --bars bars.parquet --open-interest oi.csv --symbol BTC --start 2025-10-01
     """
     from powderkeg.cli.terminal import print_heatmap, print_json, print_written, working
+    from powderkeg.cli.terminal_layers import skipped_json
+    from powderkeg.maps.aggregated_heatmap import aggregated_heatmap, known_heatmaps
     from powderkeg.maps.map_run import map_run
     from powderkeg.maps.table_file import write_table
+    from powderkeg.model.times import milliseconds
 
-    with working("Reading the files"):
-        chosen = options.chosen_model(model, parameters)
-        frame = market.frame()
-    with working(f"Running the model over {len(frame):,} bars"):
-        result = map_run(frame, chosen).heatmap(start, end, step)
+    chosen = options.chosen_model(model, parameters)
+    skipped: list[SkippedVenue] = []
+    if coin is None:
+        with working("Reading the files"):
+            frames = [market.from_files()]
+    else:
+        until = None if end is None else milliseconds(end, "--end")
+        # Who broke off long ago was there before.
+        frames, skipped = market.from_lake(coin, until, behind=None)
+    with working(f"Running the model over {sum(map(len, frames)):,} bars"):
+        runs = [map_run(frame, chosen) for frame in frames]
+        summed = None
+        if coin is None:
+            result = runs[0].heatmap(start, end, step)
+        else:
+            known, without = known_heatmaps(runs, start, step)
+            skipped += [SkippedVenue(name.partition(":")[0], reason) for name, reason in without.items()]
+            summed = aggregated_heatmap(known, coin.upper())
+            result = summed.total
     if output:
         with working(f"Writing {output}"):
             write_table(result.to_polars(), output)
     if plot:
         with working("Drawing"):
-            result.plot(plot)
+            (summed or result).plot(plot)
     if as_json:
-        print_json(result.as_json())
-    else:
+        summed_json = None if summed is None else {**summed.as_json(), "skipped": skipped_json(skipped)}
+        print_json(summed_json or result.as_json())
+    elif summed is None:
         print_heatmap(result)
+    else:
+        _print_sum(summed, skipped)
     for path in (output, plot):
         if path:
             print_written(path, as_json=as_json)
+
+
+def _print_sum(summed: AggregatedHeatmap, skipped: list[SkippedVenue]) -> None:
+    """Print the sum with a line for each venue, and who is left out and why."""
+    from dataclasses import replace
+
+    from powderkeg.cli.terminal import messages, print_heatmap, print_note
+
+    total = summed.total
+    # The notes have a line for each venue; the inputs would have several for each.
+    print_heatmap(replace(total, provenance=replace(total.provenance, inputs=())))
+    print_note("How each series was read, and where each venue is missing: --json.")
+    for one in skipped:
+        messages.print(f"Without {one.venue}: {one.reason}", markup=False, soft_wrap=True)

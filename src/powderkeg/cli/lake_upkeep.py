@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
-import datetime as dt
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -14,12 +12,14 @@ from powderkeg.cli.terminal_lake import key_json
 from powderkeg.errors import LakeError, PowderkegError
 from powderkeg.ingest.live_compaction import CompactedSegment, compact_segment, finished_segments
 from powderkeg.lake.compaction import Compacted
+from powderkeg.lake.damaged_parts import SetAside
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.durable_files import names_in
 from powderkeg.lake.market_lake import Lake
+from powderkeg.lake.part_files import period_window
 from powderkeg.lake.segments import live_segments
 from powderkeg.lake.verification import Problem
-from powderkeg.model.times import DAY, iso, milliseconds
+from powderkeg.model.times import iso
 from powderkeg.model.window import Window
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ class DatasetProblem:
         """The month or day whose rows are damaged; None where no rows are, or where they cannot be told."""
         if self.problem.kind not in _OF_FILES:
             return None
-        unit, _, name = self.problem.path.parent.name.partition("=")
-        start = dt.datetime.fromisoformat(name if unit == "day" else f"{name}-01").replace(tzinfo=dt.UTC)
-        days = 1 if unit == "day" else calendar.monthrange(start.year, start.month)[1]
-        return Window(milliseconds(start), milliseconds(start) + days * DAY)
+        return period_window(self.problem.path.parent.name)
 
     @property
     def remedy(self) -> str:
@@ -55,8 +52,8 @@ class DatasetProblem:
         if self.problem.kind == "leftover":
             return "harmless; powderkeg lake compact removes it"
         return (
-            "restore the file from a copy; without one, --forget: its month or day no longer counts as "
-            "complete, and a backfill fetches it again"
+            "restore the file from a copy; without one, --forget: the file is set aside, its month or day no "
+            "longer counts as complete, and a backfill fetches it again"
         )
 
 
@@ -79,6 +76,26 @@ def coverage_to_forget(lake: Lake, problems: Sequence[DatasetProblem]) -> dict[D
             parts = [part for window in lake.covered(key) if (part := window.overlap(period))]
             found.setdefault(key, []).extend(parts)
     return {key: windows for key, windows in found.items() if windows}
+
+
+def set_aside(lake: Lake, problems: Sequence[DatasetProblem]) -> list[tuple[DatasetKey, SetAside]]:
+    """Set the damaged files aside, with the coverage of their months and days; return what was moved."""
+    found: dict[DatasetKey, list[Problem]] = {}
+    for one in problems:
+        if one.period is not None:
+            found.setdefault(one.key, []).append(one.problem)
+    return [(key, part) for key, damaged in found.items() for part in lake.set_aside(key, damaged)]
+
+
+def set_aside_json(key: DatasetKey, one: SetAside) -> dict[str, Any]:
+    """Return what was set aside, for scripts; without a file there is no path where it is now."""
+    return {
+        **key_json(key),
+        "kind": one.problem.kind,
+        "was": str(one.problem.path),
+        "path": None if one.path is None else str(one.path),
+        "note": str(one.note),
+    }
 
 
 def fetching_again(key: DatasetKey, windows: Sequence[Window], lake_option: str) -> str:
@@ -148,21 +165,10 @@ def move_segments(lake: Lake, venue: str | None, done: Tidied) -> None:
 def merge_parts(
     lake: Lake, datasets: Sequence[Dataset], done: Tidied, progress: Callable[[int, int], None]
 ) -> None:
-    """Merge the parts of each dataset; one that is damaged stays as it is.
-
-    Files that would be merged are verified first: a merge gives what it reads a new checksum, and a flipped
-    bit would then never be found.
-    """
+    """Merge the parts of each dataset; one of which a part is damaged stays as it is, and is told."""
     for number, dataset in enumerate(datasets):
         progress(number, len(datasets))
         try:
-            damaged = [one for one in _damage(lake, dataset) if one.problem.kind != "leftover"]
-            if damaged:
-                first = damaged[0].problem
-                done.failures.append(
-                    f"{dataset.key}: {first.kind}: {first.path}: {first.detail}; see powderkeg lake verify"
-                )
-                continue
             done.datasets[dataset.key] = lake.compact(dataset.key)
         except LakeError as error:
             done.failures.append(f"{dataset.key}: {error}")
@@ -195,10 +201,3 @@ def tidied_json(done: Tidied) -> dict[str, Any]:
         ],
         "failures": done.failures,
     }
-
-
-def _damage(lake: Lake, dataset: Dataset) -> Iterator[DatasetProblem]:
-    """Yield what is wrong with a dataset that has something to merge."""
-    periods = [part.period for part in dataset.manifest().parts]
-    if len(set(periods)) < len(periods):
-        yield from problems_in(lake, dataset.key)

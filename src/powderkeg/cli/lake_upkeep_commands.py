@@ -13,6 +13,7 @@ from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
     from powderkeg.cli.lake_upkeep import DatasetProblem, Tidied
+    from powderkeg.lake.damaged_parts import SetAside
     from powderkeg.lake.dataset_key import DatasetKey
     from powderkeg.model.window import Window
 
@@ -25,9 +26,9 @@ def verify(
     symbol: lake_selection.SymbolFilter = None,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Name the coverage that rests on damaged files, to backfill it."),
+        typer.Option("--forget", help="Name the damaged files to set aside, and the coverage to backfill."),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --forget: remove that coverage.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --forget: do it; nothing is deleted.")] = False,
     lake: lake_options.LakePath = None,
     settings: lake_options.SettingsPath = None,
     as_json: Json = False,
@@ -37,7 +38,13 @@ def verify(
     The status is 1 if anything is wrong. Example: powderkeg lake verify --venue binance
     """
     from powderkeg.cli.lake_coverage import windows_json
-    from powderkeg.cli.lake_upkeep import coverage_to_forget, problem_json, problems_in
+    from powderkeg.cli.lake_upkeep import (
+        coverage_to_forget,
+        problem_json,
+        problems_in,
+        set_aside,
+        set_aside_json,
+    )
     from powderkeg.cli.terminal import counting, print_json
     from powderkeg.cli.terminal_lake import key_json
 
@@ -52,10 +59,7 @@ def verify(
             found += problems_in(store, dataset.key)
         move(len(datasets), len(datasets))
     damaged = coverage_to_forget(store, found)
-    if forget and yes:
-        for key, windows in damaged.items():
-            for window in windows:
-                store.remove_coverage(key, window)
+    aside = set_aside(store, found) if yes else []
     if as_json:
         print_json(
             {
@@ -65,12 +69,16 @@ def verify(
                 "damaged_coverage": [
                     {**key_json(key), "windows": windows_json(windows)} for key, windows in damaged.items()
                 ],
-                "forgotten": forget and yes,
+                "forgotten": yes,
+                "set_aside": [set_aside_json(key, one) for key, one in aside],
             }
         )
     else:
         _print_problems(found, len(datasets))
-        _print_coverage_lost(found, damaged, forget, yes, lake_selection.lake_option(lake))
+        if yes:
+            _print_set_aside(aside, damaged, lake_selection.lake_option(lake))
+        else:
+            _print_to_forget(found, damaged, forget)
     if found:
         raise typer.Exit(1)
 
@@ -132,44 +140,62 @@ def _print_problems(found: Sequence[DatasetProblem], datasets: int) -> None:
     output.print(f"\n{count_text(len(found), 'problem')} in {damaged:,} of {checked}.")
 
 
-def _print_coverage_lost(
-    found: Sequence[DatasetProblem],
+def _print_to_forget(
+    found: Sequence[DatasetProblem], damaged: Mapping[DatasetKey, Sequence[Window]], forget: bool
+) -> None:
+    """Say which coverage rests on damaged files, and what can be done about them."""
+    from powderkeg.cli.terminal import output
+
+    if not any(one.period for one in found):
+        if forget:
+            output.print("No file of a table is damaged: there is nothing to forget.")
+        return
+    if damaged:
+        output.print("\nCoverage that rests on damaged files:", style="bold")
+        _print_windows(damaged)
+    output.print(
+        "Nothing was removed. --forget --yes sets the damaged files aside and removes that coverage, so that "
+        "a backfill fetches it again.",
+        soft_wrap=True,
+    )
+
+
+def _print_set_aside(
+    aside: Sequence[tuple[DatasetKey, SetAside]],
     damaged: Mapping[DatasetKey, Sequence[Window]],
-    forget: bool,
-    yes: bool,
     lake_option: str,
 ) -> None:
-    """Say which coverage rests on damaged files, and what was or can be done about it."""
+    """Say where damaged files are now, and how to fetch again what was in them."""
     from rich.text import Text
 
     from powderkeg.cli.lake_upkeep import fetching_again
     from powderkeg.cli.terminal import output
-    from powderkeg.cli.terminal_text import plain_text
 
+    if not aside:
+        output.print("No file of a table is damaged: there was nothing to forget.")
+        return
+    output.print("\nSet aside, with the reason beside each in a .json file:", style="bold")
+    for _, one in aside:
+        there = f"{one.path}" if one.path else f"{one.problem.path}: there is no file; see {one.note}"
+        output.print(Text(f"  {there}"), soft_wrap=True)
     if not damaged:
-        if forget:
-            output.print("No coverage rests on a damaged file: there is none to remove.")
         return
-    done = forget and yes
-    output.print("\nCoverage removed:" if done else "\nCoverage that rests on damaged files:", style="bold")
-    for key, windows in damaged.items():
-        for window in windows:
-            output.print(Text(plain_text(f"  {key}: {window}")), soft_wrap=True)
-    if not done:
-        output.print(
-            "Nothing was removed. --forget --yes removes it, so that a backfill fetches it again.",
-            soft_wrap=True,
-        )
-        return
+    output.print("\nCoverage removed:", style="bold")
+    _print_windows(damaged)
     output.print("\nTo fetch it again:", style="bold")
     for key, windows in damaged.items():
         output.print(Text(f"  {fetching_again(key, windows, lake_option)}"), soft_wrap=True)
-    if any(one.period for one in found):
-        output.print(
-            "The damaged files stay listed. Until each is restored from a copy, reading its times fails.",
-            style="yellow",
-            soft_wrap=True,
-        )
+
+
+def _print_windows(damaged: Mapping[DatasetKey, Sequence[Window]]) -> None:
+    from rich.text import Text
+
+    from powderkeg.cli.terminal import output
+    from powderkeg.cli.terminal_text import plain_text
+
+    for key, windows in damaged.items():
+        for window in windows:
+            output.print(Text(plain_text(f"  {key}: {window}")), soft_wrap=True)
 
 
 def _print_tidied(done: Tidied) -> None:

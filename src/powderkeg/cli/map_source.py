@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LAKE = "From the lake"
 _TABLES = ("bars", "mark_bars", "open_interest", "funding")
-_STALE = 6 * HOUR
+STALE = 6 * HOUR
 
 Coin = Annotated[
     str | None,
@@ -92,7 +92,9 @@ class MapSource:
         own = {one.name: getattr(self, one.name) for one in fields(options.MarketOptions)}
         return options.MarketOptions(**own).frame()
 
-    def from_lake(self, coin: str, end: int | None) -> tuple[list[MarketFrame], list[SkippedVenue]]:
+    def from_lake(
+        self, coin: str, end: int | None, *, behind: int | None = STALE
+    ) -> tuple[list[MarketFrame], list[SkippedVenue]]:
         """Return a frame for each venue that has one, the freshest data fetched first, and who is left out.
 
         Parameters
@@ -101,6 +103,8 @@ class MapSource:
             Which coin.
         end
             Until when, UTC milliseconds; now without one.
+        behind
+            Leave out who ends by so many milliseconds before the others; None leaves nobody out for that.
 
         Raises
         ------
@@ -117,7 +121,7 @@ class MapSource:
         asked = venues_of(lake_options.names_of(self.venues, ())) if self.venues else _with_history()
         store = lake_options.lake_of(chosen, create=not self.offline)
         failed = {} if self.offline else _filled(asked, coin, window, store, chosen)
-        return _frames(asked, coin, window, store, self.bar_step or "5m", failed)
+        return _frames(asked, coin, window, store, self.bar_step or "5m", failed, behind)
 
 
 def _with_history() -> tuple[Venue, ...]:
@@ -174,7 +178,13 @@ def _filled(
 
 
 def _frames(
-    asked: tuple[Venue, ...], coin: str, window: Window, lake: Lake, bar_step: str, failed: dict[str, str]
+    asked: tuple[Venue, ...],
+    coin: str,
+    window: Window,
+    lake: Lake,
+    bar_step: str,
+    failed: dict[str, str],
+    most_behind: int | None,
 ) -> tuple[list[MarketFrame], list[SkippedVenue]]:
     from powderkeg.maps.lake_market import lake_market_frame
 
@@ -189,7 +199,7 @@ def _frames(
             skipped.append(SkippedVenue(venue.name, failed.get(venue.name, str(error))))
     newest = max((frame.end for frame in frames), default=0)
     for frame in list(frames):
-        if newest - frame.end > _STALE:
+        if most_behind is not None and newest - frame.end > most_behind:
             frames.remove(frame)
             behind = duration_text(newest - frame.end)
             reason = f"its bars end at {iso(frame.end)}, {behind} before the others'"

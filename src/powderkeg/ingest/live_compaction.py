@@ -65,12 +65,18 @@ def _compacted(lake: Lake, path: Path) -> CompactedSegment:
             rows[key.table] = rows.get(key.table, 0) + len(dataset.rows)
         keys = list(found)
     archived = lake.archive_segment(path)
+    damaged: LakeError | None = None
     for key in keys:
         # Whoever was killed just here left an id that nobody needs any more.
         batches = lake.applied_batches(key)
         lake.forget_batches(key, {one for one in batches if not (path.parent / one).exists()})
         if lake.summary(key).parts > _MOST_PARTS:
-            lake.compact(key)
+            try:
+                lake.compact(key)
+            except LakeError as error:
+                damaged = damaged or error  # told once the other datasets are merged
+    if damaged is not None:
+        raise damaged
     return CompactedSegment(path, rows, archived.records, archived.end.unreadable_bytes)
 
 

@@ -49,6 +49,25 @@ def write_durably(path: Path, content: bytes) -> None:
         raise lake_error(path, "cannot be written", error) from error
 
 
+def move_durably(source: Path, target: Path) -> None:
+    """Rename a file so that it is durably under its new name, and only there, when this returns.
+
+    The directory of `target` must exist on the same file system. A crash leaves the file under one of the
+    two names; one that had the new name before is replaced.
+
+    Raises
+    ------
+    LakeError
+        It cannot be moved; the message names both paths and the reason.
+    """
+    try:
+        source.replace(target)
+        _sync_directory(target.parent)  # the new name first, so that no crash finds neither
+        _sync_directory(source.parent)
+    except OSError as error:
+        raise lake_error(source, f"cannot be moved to {target}", error) from error
+
+
 def write_all(descriptor: int, content: bytes | bytearray) -> None:
     """Write all of `content`, in as many calls as the system takes for it."""
     with memoryview(content) as view:

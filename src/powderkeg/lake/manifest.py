@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from powderkeg.errors import InputError, LakeError
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.durable_files import lake_error
-from powderkeg.model.window import Window
+from powderkeg.model.window import Window, missing, united
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -109,6 +110,12 @@ class Manifest:
             duplicates_dropped=self.duplicates_dropped + duplicates,
             conflicts_resolved=self.conflicts_resolved + conflicts,
         )
+
+    def without_coverage(self, windows: Iterable[Window]) -> Manifest:
+        """Return the manifest with the times of `windows` no longer complete."""
+        removed = tuple(windows)
+        left = [hole for window in self.covered for hole in missing(window, removed)]
+        return replace(self, covered=united(left))
 
 
 def empty_manifest(key: DatasetKey) -> Manifest:

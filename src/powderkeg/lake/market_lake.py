@@ -12,6 +12,7 @@ from powderkeg.errors import InputError, LakeError
 from powderkeg.lake.catalogue import TABLES_DIRECTORY, DatasetSummary, found_datasets, summary_of
 from powderkeg.lake.checked_rows import checked_frame, frame_of_rows
 from powderkeg.lake.compaction import Compacted, compact_dataset
+from powderkeg.lake.damaged_parts import DAMAGED_DIRECTORY, SetAside, set_aside_parts
 from powderkeg.lake.dataset import Dataset
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.durable_files import lake_error, make_directory, write_durably
@@ -231,13 +232,21 @@ class Lake:
         Raises
         ------
         LakeError
-            A part is missing or damaged, or the lake cannot be written; it holds what it held.
+            A part is missing or its SHA-256 is not the one it was written with (the message has both), or the
+            lake cannot be written; reads stay the same.
         """
         return compact_dataset(self._dataset(key))
 
     def verify(self, key: DatasetKey) -> list[Problem]:
         """Return what is not as the manifest says, after reading every file; nothing if all is sound."""
         return problems_of(self._dataset(key))
+
+    def set_aside(self, key: DatasetKey, problems: Collection[Problem]) -> list[SetAside]:
+        """Move damaged files to ``damaged/`` in the lake, where no reader looks; return what was moved.
+
+        `problems` are those of `verify`; see `powderkeg.lake.damaged_parts.set_aside_parts`.
+        """
+        return set_aside_parts(self._dataset(key), self._root / DAMAGED_DIRECTORY / key.directory, problems)
 
     def export(self, key: DatasetKey, path: str | os.PathLike[str], window: Window | None = None) -> int:
         """Write what `read` returns to a ``.parquet`` or ``.csv`` file, whole or not at all; return the rows.

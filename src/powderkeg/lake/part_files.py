@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import hashlib
 import io
@@ -14,6 +15,7 @@ from powderkeg.lake.checked_rows import SOURCE, columns_of, part_schema
 from powderkeg.lake.durable_files import lake_error, make_directory, write_durably
 from powderkeg.lake.manifest import Part
 from powderkeg.model.market_rows import MarketTable
+from powderkeg.model.times import DAY, milliseconds
 from powderkeg.model.window import Window
 
 # Small enough that a short window of a day of trades reads a fraction of its file.
@@ -24,6 +26,20 @@ def period_of(ts: int, table: MarketTable) -> str:
     """Return the directory for this time, by UTC: ``month=2025-01``, or ``day=2025-01-31`` in big tables."""
     moment = dt.datetime.fromtimestamp(ts / 1000, dt.UTC)
     return f"day={moment:%Y-%m-%d}" if table.by_day else f"month={moment:%Y-%m}"
+
+
+def period_window(period: str) -> Window:
+    """Return the time of a directory that `period_of` names."""
+    unit, _, name = period.partition("=")
+    start = dt.datetime.fromisoformat(name if unit == "day" else f"{name}-01").replace(tzinfo=dt.UTC)
+    days = 1 if unit == "day" else calendar.monthrange(start.year, start.month)[1]
+    return Window(milliseconds(start), milliseconds(start) + days * DAY)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal; errors of the system are left as they are."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def split_by_period(frame: pl.DataFrame, table: MarketTable) -> list[pl.DataFrame]:

@@ -21,7 +21,11 @@ from powderkeg.model.market_rows import MarketTable
 
 if TYPE_CHECKING:
     import duckdb
+    from duckdb.sqltypes import DuckDBPyType
 
+# Of DuckDB's types: what polars lacks, and what may hold it.
+_LACKING = {"interval", "union"}
+_NESTED = {"list", "array", "struct", "map"}
 # For each table, the paths and entries of the parts of each of its datasets, by time.
 _Parts = dict[MarketTable, list[list[tuple[str, Part]]]]
 
@@ -34,6 +38,8 @@ _STEPS = {"venue": -5, "symbol": -4, "variant": -3}
 
 def query_result(datasets: Sequence[Dataset], query: str) -> pl.DataFrame:
     """Return the answer to one SELECT over a view for each table of `datasets`; see `Lake.sql`.
+
+    Columns of intervals and unions, and of what holds them, are text as DuckDB writes it: ``1 day``.
 
     Raises
     ------
@@ -79,7 +85,28 @@ def _answer(connection: duckdb.DuckDBPyConnection, parts: _Parts, query: str) ->
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise InputError(f"sql: {query!r} is not one SELECT; the lake is only read with SQL")
-        return pl.DataFrame(connection.sql(query))
+        return pl.DataFrame(_representable(connection.sql(query)))
+
+
+def _representable(answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Return an answer with its columns of types that polars lacks as DuckDB's text, such as ``1 day``."""
+    lacking = [_is_lacking(kind) for kind in answer.types]
+    if not any(lacking):
+        return answer
+    columns = ", ".join(
+        f"#{number}{'::VARCHAR' if as_text else ''} AS {_quoted(name)}"
+        for number, (name, as_text) in enumerate(zip(answer.columns, lacking, strict=True), start=1)
+    )
+    return answer.project(columns)
+
+
+def _is_lacking(kind: DuckDBPyType | int | list[str]) -> bool:
+    """Return whether a type is, or holds, one that makes polars panic."""
+    if isinstance(kind, int | list):  # the size of an array, the words of an enumeration
+        return False
+    return kind.id in _LACKING or (
+        kind.id in _NESTED and any(_is_lacking(child) for _, child in kind.children)
+    )
 
 
 def _by_table(datasets: Sequence[Dataset], manifests: Sequence[Manifest]) -> _Parts:
@@ -154,6 +181,10 @@ def _one_row_per_key(table: MarketTable, rows: str) -> str:
         f"FROM ({marked})) "
         f"WHERE others = 0 GROUP BY {group}"
     )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _list(paths: Sequence[str]) -> str:

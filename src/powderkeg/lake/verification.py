@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from powderkeg.errors import LakeError
 from powderkeg.lake.checked_rows import part_schema, sort_order
 from powderkeg.lake.dataset import Dataset
 from powderkeg.lake.manifest import MANIFEST, Part
-from powderkeg.lake.part_files import period_of, read_part
+from powderkeg.lake.part_files import file_digest, period_of, read_part
 
 ProblemKind = Literal["manifest", "missing", "checksum", "unreadable", "rows", "times", "order", "leftover"]
 
@@ -46,19 +45,19 @@ def problems_of(dataset: Dataset) -> list[Problem]:
     """
     try:
         manifest = dataset.manifest()
-        problems = [problem for part in manifest.parts for problem in _problems_of_part(dataset, part)]
+        problems = [problem for part in manifest.parts for problem in problems_of_part(dataset, part)]
         leftovers = dataset.leftovers(manifest)
     except LakeError as error:
         return [Problem("manifest", dataset.directory / MANIFEST, str(error))]
     return problems + [Problem("leftover", path, "the manifest does not list it") for path in leftovers]
 
 
-def _problems_of_part(dataset: Dataset, part: Part) -> Iterator[Problem]:
+def problems_of_part(dataset: Dataset, part: Part) -> Iterator[Problem]:
+    """Yield what is wrong with one part, the gravest first; it reads the file."""
     path = dataset.directory / part.path
     table = dataset.key.market_table
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_digest(path)
     except FileNotFoundError:
         yield Problem("missing", path, f"the manifest lists it with {part.rows} rows")
         return

@@ -14,7 +14,7 @@ from powderkeg.lake.durable_files import remove_file
 from powderkeg.lake.manifest import Manifest, Part
 from powderkeg.lake.one_row_per_key import GENERATION, one_row_per_key
 from powderkeg.lake.part_files import period_of, split_by_period, write_part
-from powderkeg.model.window import Window, missing, united
+from powderkeg.model.window import Window, united
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,7 @@ def remove_coverage(dataset: Dataset, window: Window) -> None:
     if not any(part.overlap(window) for part in dataset.manifest().covered):
         return
     with dataset.writing() as manifest:
-        left = [hole for part in manifest.covered for hole in missing(part, [window])]
-        dataset.save(replace(manifest, covered=united(left)))
+        dataset.save(manifest.without_coverage([window]))
 
 
 def forget_batches(dataset: Dataset, batches: Collection[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from powderkeg.errors import InputError, MissingExtraError
 from powderkeg.maps.liquidation_map import UNITS, LiquidationMap
-from powderkeg.model.arrays import FloatArray, IntArray, read_only
+from powderkeg.model.arrays import BoolArray, FloatArray, IntArray, read_only
 from powderkeg.model.price_grid import PriceGrid
 from powderkeg.model.provenance import Provenance
 from powderkeg.model.times import iso
@@ -68,7 +68,7 @@ class Heatmap:
     def __post_init__(self) -> None:
         columns = len(self.times)
         object.__setattr__(self, "times", read_only(self.times, np.int64))
-        for name in _PER_COLUMN:
+        for name in PER_COLUMN:
             values = read_only(getattr(self, name))
             if values.shape != (columns,):
                 raise InputError(f"{name}: shape {values.shape}, expected ({columns},)")
@@ -92,8 +92,13 @@ class Heatmap:
 
     @property
     def column_length(self) -> int:
-        """Milliseconds between columns; 0 for a single one."""
-        return int(self.times[1] - self.times[0]) if len(self) > 1 else 0
+        """Milliseconds between columns, the least where some are left out; 0 for a single one."""
+        return int(np.diff(self.times).min()) if len(self) > 1 else 0
+
+    def at_columns(self, kept: BoolArray) -> Heatmap:
+        """Return the heatmap of those columns for which `kept`, shape (columns,), is True."""
+        names = ("times", "long_notional", "short_notional", *PER_COLUMN)
+        return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
     def map_at(self, column: int) -> LiquidationMap:
         """Return one column as a `LiquidationMap`; negative numbers count from the end."""
@@ -141,7 +146,7 @@ class Heatmap:
             {
                 "long_notional": (cells, self.long_notional, {"units": "USD"}),
                 "short_notional": (cells, self.short_notional, {"units": "USD"}),
-                **{name: ("as_of", getattr(self, name)) for name in _PER_COLUMN},
+                **{name: ("as_of", getattr(self, name)) for name in PER_COLUMN},
             },
             coords={
                 "as_of": self.times.astype("datetime64[ms]"),
@@ -192,7 +197,12 @@ class Heatmap:
         }
 
 
-_PER_COLUMN = (
+def whole_axis(times: IntArray) -> IntArray:
+    """Return the times from the first to the last at their least distance: also of columns left out."""
+    return np.arange(times[0], times[-1] + 1, np.diff(times).min() if len(times) > 1 else 1)
+
+
+PER_COLUMN = (
     "open",
     "high",
     "low",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from powderkeg.maps import picture_style as style
 from powderkeg.maps.heatmap import Heatmap
+from powderkeg.maps.heatmap_missing import draw_missing, layers_text, with_columns_left_out
 from powderkeg.maps.picture_cells import Candles, ColourScale, candles_of, heatmap_cells, rebinned
 from powderkeg.maps.picture_text import is_simulated, moment_text, origin_text, price_text, usd
 from powderkeg.model.times import HOUR, duration_text
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+
+    from powderkeg.maps.aggregated_heatmap import HeatmapLayer
 
 WIDTH, HEIGHT = 1800, 1100
 # Panels in pixels: left, bottom, width, height.
@@ -35,13 +39,18 @@ _PRICE_TICKS = 14
 _UNIT = 0.001
 
 
-def draw_heatmap(heatmap: Heatmap, path: str | Path | None = None) -> Figure:
+def draw_heatmap(
+    heatmap: Heatmap, path: str | Path | None = None, *, layers: Sequence[HeatmapLayer] = ()
+) -> Figure:
     """Return the figure of `heatmap`, 1800 x 1100 pixels, and write it to `path` if one is given.
 
     A map is drawn from its own time up to the next column's, so a candle lies over what stood before it and
     the levels it sweeps are gone to its right. Colour is USD per 0.1 % of price, longs and shorts together,
     on the scale of `ColourScale`. The panel on the right is the last column by side; below are the modelled
     liquidations per candle, the open interest, and the balance of the last column.
+
+    Of a sum over venues, `layers` are named below the title with their shares and the part of the columns
+    that they are in; a bar along the upper edge is where one is missing. Hatched is where nobody is known.
 
     Raises
     ------
@@ -52,6 +61,7 @@ def draw_heatmap(heatmap: Heatmap, path: str | Path | None = None) -> Figure:
     """
     figure = style.new_figure(WIDTH, HEIGHT)
     hold = heatmap.column_length or HOUR
+    heatmap, unknown = with_columns_left_out(heatmap)
     candles = candles_of(heatmap, _CANDLES, hold)
     low, high = _price_range(heatmap)
     begin, end = int(heatmap.times[0]) - hold, int(heatmap.times[-1]) + hold
@@ -66,10 +76,11 @@ def draw_heatmap(heatmap: Heatmap, path: str | Path | None = None) -> Figure:
     _draw_colour_bar(figure, scale)
     _draw_profile(figure, heatmap, (low, high))
     _draw_mark(main, heatmap)
+    draw_missing(main, layers, unknown, hold)
     _draw_liquidations(figure, candles, (begin, end))
     _draw_interest(figure, heatmap, (begin, end))
     _write_balance(figure, heatmap)
-    title = _write_titles(figure, heatmap, candles)
+    title = _write_titles(figure, heatmap, candles, layers)
     if is_simulated(heatmap.instrument, heatmap.kind):
         style.stamp_simulated(figure, WIDTH - 30, HEIGHT - 30)
     style.footer(figure, heatmap.provenance)
@@ -274,7 +285,7 @@ def _draw_interest(figure: Figure, heatmap: Heatmap, times: tuple[int, int]) -> 
     style.caption(axes, "open interest, one side")
 
 
-def _write_titles(figure: Figure, heatmap: Heatmap, candles: Candles) -> str:
+def _write_titles(figure: Figure, heatmap: Heatmap, candles: Candles, layers: Sequence[HeatmapLayer]) -> str:
     times = heatmap.times
     title = f"{heatmap.instrument} · liquidation heatmap, {heatmap.kind}"
     style.write(
@@ -290,4 +301,7 @@ def _write_titles(figure: Figure, heatmap: Heatmap, candles: Candles) -> str:
         f"{origin_text(heatmap.instrument, heatmap.kind)}"
     )
     style.write(figure, 30, 1018, text, size=style.LARGE)
+    if layers:
+        told = layers_text(layers)
+        style.write(figure, 30, 998, told, size=style.NORMAL * min(1, 158 / len(told)), color=style.TEXT)
     return title

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
+from powderkeg.core.alignment import RegularSeries, cadence_of, coarser_series, regular_series
 from powderkeg.errors import InputError
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.market_frame import market_frame
+from powderkeg.model.arrays import BoolArray, IntArray
 from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.times import duration, duration_text
 from powderkeg.model.window import Window
@@ -29,9 +33,10 @@ def lake_market_frame(
 ) -> MarketFrame:
     """Return one market's rows of [start, end) aligned on bars of `bar_step`.
 
-    Bars are those of that length and, where they lack, shorter ones put together whole; open interest is
-    that of all series, each row as of the instant at which it was known. Everything else is as in
-    `market_frame`.
+    Bars are those of that length and, where they lack, shorter ones put together whole. Bars of the mark
+    that nobody told are made of recorded mark prices, and a note counts them; one of whose time only a part
+    was recorded counts as missing, for what was not seen may have been its extreme. Open interest is that of
+    all series, each row as of the instant at which it was known. Everything else is as in `market_frame`.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def lake_market_frame(
                 f"{table}: the lake has none of {venue.name} {symbol} from {window}; "
                 f"`powderkeg backfill {venue.name} {symbol}` or `powderkeg record {venue.name}` brings them"
             )
-    mark = rows.bars("mark_bars", _PRICES, step)
+    mark, mark_tables, mark_notes = rows.mark(step)
     funding = rows.read("funding", "all", ("ts", "funding_rate"))
     frame = market_frame(
         bars,
@@ -77,12 +82,12 @@ def lake_market_frame(
         open_interest_stamp="instant",
         bar_step=bar_step,
     )
-    named = {"mark_price": "mark_bars", "funding_rate": "funding"}
+    named = {"mark_price": mark_tables, "funding_rate": "funding"}
     series = tuple(
         replace(one, source=f"lake: {named.get(one.name, one.name)} of {venue.name} {symbol}")
         for one in frame.series
     )
-    return replace(frame, venue=venue.name, series=series)
+    return replace(frame, venue=venue.name, series=series, notes=(*frame.notes, *mark_notes))
 
 
 class _Rows:
@@ -103,20 +108,51 @@ class _Rows:
 
     def bars(self, table: str, columns: tuple[str, ...], step: int) -> pl.DataFrame:
         """Return bars of `step` or, if all there is are shorter ones of one length, those as they are."""
+        found = self._by_length(table, columns, step)
+        return next(iter(found.values())) if len(found) == 1 else _joined(found, columns, step)
+
+    def mark(self, step: int) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
+        """Return bars of the mark as `bars` does, the tables that they come from, and notes.
+
+        Where none are told they are made of recorded mark prices, if these cover all of the bar's time.
+        """
+        told = self._by_length("mark_bars", _PRICES, step)
+        key = DatasetKey("mark_prices", self._venue, self._symbol)
+        prices = self._lake.read(key, self._window, ("ts", "mark_price"))
+        joined = _joined(told, _PRICES, step)
+        ts = pl.col("ts")
+        made = _bars_of_prices(prices, step).filter(
+            ts >= self._window.start, ts + step <= self._window.end, ~ts.is_in(joined["ts"].implode())
+        )
+        whole = made.filter(_inside(made["ts"].to_numpy(), step, self._lake.covered(key)))
+        notes = []
+        if len(whole) < len(made):
+            notes.append(
+                f"of {len(made) - len(whole)} of {len(joined) + len(made)} bars of the mark only a part was "
+                "recorded, as mark prices, and they count as missing"
+            )
+        mark = pl.concat([joined, whole]).sort("ts")
+        if whole.is_empty() or (refused := _no_clock(mark["ts"].to_numpy())):
+            if not whole.is_empty():
+                notes.append(f"bars made of recorded mark prices are left out: {refused}")
+            return self.bars("mark_bars", _PRICES, step), "mark_bars", tuple(notes)
+        notes.insert(
+            0,
+            f"{len(whole)} of {len(mark)} bars of the mark are made of recorded mark prices, about "
+            f"{duration_text(cadence_of(prices['ts'].to_numpy()))} apart, where none is told: extremes in "
+            "between are not seen",
+        )
+        return mark, "mark_bars and mark_prices" if told else "mark_prices", tuple(notes)
+
+    def _by_length(self, table: str, columns: tuple[str, ...], step: int) -> dict[int, pl.DataFrame]:
+        """Return the bars there are, by a length that divides `step`, the longest first."""
         lengths = sorted((duration(variant) for variant in self.variants(table)), reverse=True)
         found = {
             length: self.read(table, duration_text(length), ("ts", *columns))
             for length in lengths
             if step % length == 0
         }
-        found = {length: frame for length, frame in found.items() if not frame.is_empty()}
-        if len(found) < 2:
-            return next(
-                iter(found.values()), pl.DataFrame(schema=dict.fromkeys(("ts", *columns), pl.Float64))
-            )
-        # The longest first: where the venue tells a bar itself, that is the bar.
-        parts = [_put_together(frame, length, step) for length, frame in found.items()]
-        return pl.concat(parts).unique("ts", keep="first", maintain_order=True).sort("ts")
+        return {length: frame for length, frame in found.items() if not frame.is_empty()}
 
     def open_interest(self, known_at_the_end: bool) -> pl.DataFrame:
         """Return open interest as of the instants at which it was known, of all series together."""
@@ -157,17 +193,47 @@ def _not_superseded(known: pl.DataFrame, length: int, better: pl.DataFrame) -> p
     return told.filter(~superseded).select(known.columns)
 
 
+def _joined(found: Mapping[int, pl.DataFrame], columns: tuple[str, ...], step: int) -> pl.DataFrame:
+    """Return bars of `step` of frames by their length, of which the first that has a bar gives it."""
+    none = pl.DataFrame(schema={"ts": pl.Int64, **dict.fromkeys(columns, pl.Float64)})
+    parts = [_put_together(frame, length, step) for length, frame in found.items()]
+    return pl.concat([none, *parts]).unique("ts", keep="first", maintain_order=True).sort("ts")
+
+
 def _put_together(bars: pl.DataFrame, length: int, step: int) -> pl.DataFrame:
     """Return bars of `step` from shorter ones, only where all of them are there."""
     if length == step:
         return bars
-    each = step // length
-    whole = bars.with_columns(pl.col("ts") // step * step).filter(pl.len().over("ts") == each)
-    longer = whole.group_by("ts", maintain_order=True).agg(
-        pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last()
+    whole = bars.group_by(pl.col("ts") // step).len().filter(pl.col("len") == step // length)
+    if whole.is_empty():  # which `coarser_series` refuses
+        return bars.clear()
+    clock = pl.DataFrame({"ts": pl.int_range(bars["ts"][0], bars["ts"][-1] + length, length, eager=True)})
+    fine = clock.join(bars, on="ts", how="left", maintain_order="left")
+    values = {name: fine[name].fill_null(np.nan).to_numpy() for name in bars.columns if name != "ts"}
+    valid = fine["close"].is_not_null().to_numpy()
+    longer = coarser_series(RegularSeries(fine["ts"].to_numpy(), length, valid, values), step, label="bars")
+    return pl.DataFrame({"ts": longer.ts, **longer.values}).filter(longer.valid)
+
+
+def _bars_of_prices(prices: pl.DataFrame, step: int) -> pl.DataFrame:
+    """Return bars of `step` from prices at instants, wherever there is one; they may be of a part of it."""
+    price = pl.col("mark_price")
+    return prices.group_by(pl.col("ts") // step * step, maintain_order=True).agg(
+        open=price.first(), high=price.max(), low=price.min(), close=price.last()
     )
-    if "volume" in bars.columns:
-        # Added up in the order that `coarser_series` adds in, so that both ways give the same bits.
-        volume = whole["volume"].to_numpy().reshape(-1, each).sum(axis=1)
-        longer = longer.with_columns(pl.Series("volume", volume))
-    return longer.select(bars.columns)
+
+
+def _inside(ts: IntArray, step: int, covered: tuple[Window, ...]) -> BoolArray:
+    """Return True for each bar [ts, ts + step) that lies in one of the windows, which ascend."""
+    bounds = np.array([(0, 0), *covered], np.int64)
+    latest = bounds[np.searchsorted(bounds[:, 0], ts, side="right") - 1]
+    return np.asarray(ts + step <= latest[:, 1])
+
+
+def _no_clock(ts: IntArray) -> str | None:
+    """Return why bars are too few or too far apart to align anything with them; None if they are not."""
+    try:
+        regular_series(ts, {}, ts, label="mark_prices")
+    except InputError as error:
+        return str(error)
+    return None
