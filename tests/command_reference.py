@@ -5,9 +5,11 @@ Run this file to write it: python tests/command_reference.py
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from powderkeg.cli.main import app
@@ -17,11 +19,17 @@ PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 
 
 def made() -> str:
-    """Return one section per command with its text and a table of its options."""
-    group = get_command(app)
-    sections = []
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        rows = ["| option | default | meaning |", "|---|---|---|"]
+    """Return one section per command with its text and a table of its options; those of a group follow it."""
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    return "\n\n".join(_sections(root, "powderkeg", "##"))
+
+
+def _sections(group: TyperGroup, path: str, heading: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        text = " ".join(line.strip() or "\n\n" for line in (command.help or "").splitlines()).strip()
+        yield f"{heading} `{path} {name}`\n\n{text}"
+        rows = []
         for parameter in command.params:
             if parameter.name == "help":
                 continue
@@ -29,10 +37,12 @@ def made() -> str:
             default = default.value if isinstance(default, Enum) else default
             shown = "required" if parameter.required else "" if default in (None, False) else f"`{default}`"
             option = ", ".join(f"`{text}`" for text in parameter.opts)
-            rows.append(f"| {option} | {shown} | {(parameter.help or '').replace('|', '/')} |")
-        text = " ".join(line.strip() or "\n\n" for line in (command.help or "").splitlines())
-        sections.append(f"## `powderkeg {name}`\n\n{text.strip()}\n\n" + "\n".join(rows))
-    return "\n\n".join(sections)
+            meaning = getattr(parameter, "help", None) or ""
+            rows.append(f"| {option} | {shown} | {meaning.replace('|', '/')} |")
+        if rows:
+            yield "\n".join(["| option | default | meaning |", "|---|---|---|", *rows])
+        if isinstance(command, TyperGroup):
+            yield from _sections(command, f"{path} {name}", f"{heading}#")
 
 
 if __name__ == "__main__":

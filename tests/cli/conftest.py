@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from cli.served_venues import ServedVenues, served_venues
 from command_line import Command, Files, Finished
 from powderkeg.cli import terminal
 from powderkeg.cli.main import main
@@ -52,3 +55,17 @@ def files(market: SmallMarket, tmp_path: Path) -> Files:
     ).write_parquet(bars)
     pl.DataFrame({"ts": market.open_interest_ts, "open_interest": market.open_interest}).write_csv(interest)
     return Files(bars, interest, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[ServedVenues]:
+    """Serve Binance and Bybit on this machine."""
+    with served_venues(time.time_ns() // 1_000_000) as venues:
+        yield venues
+
+
+@pytest.fixture
+def settings(served: ServedVenues, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a settings file with a lake that is not there yet, beside it, and these venues."""
+    monkeypatch.chdir(tmp_path)
+    return served.write_settings(tmp_path / "served.toml")

@@ -59,7 +59,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 
 def part_paths(lake: Lake) -> list[Path]:
-    return sorted(lake.root.rglob("*.parquet"))
+    return sorted((lake.root / "tables").rglob("*.parquet"))
 
 
 def flipped(path: Path) -> None:
@@ -329,17 +329,21 @@ def test_forget_removes_nothing_without_yes(powderkeg: Command, lake: Lake) -> N
 def test_forget_removes_the_coverage_of_the_damaged_month_and_of_no_other(
     powderkeg: Command, lake: Lake
 ) -> None:
-    flipped(part_paths(lake)[-1])
-    files = part_paths(lake)
+    *sound, damaged = part_paths(lake)
+    flipped(damaged)
+    content = damaged.read_bytes()
     found = powderkeg("lake verify --forget --yes")
     assert found.status == 1
     assert lake.covered(BARS) == (Window(START, FEBRUARY),)
-    assert part_paths(lake) == files
+    assert part_paths(lake) == sound
+    (aside,) = (lake.root / "damaged").rglob("*.parquet")
+    assert aside.read_bytes() == content
+    assert str(aside) in found.out
     assert "powderkeg backfill binance BTCUSDT --tables bars --since 2025-02-01T00:00:00Z" in found.out
     assert "--interval 5m" in found.out
     again = powderkeg("lake verify --forget --yes")
-    assert again.status == 1
-    assert "there is none to remove" in again.out
+    assert again.status == 0
+    assert "there was nothing to forget" in again.out
 
 
 def test_of_tables_in_files_of_a_day_a_damaged_day_is_forgotten_and_not_its_month(
@@ -470,7 +474,7 @@ def test_an_export_holds_what_a_read_returns_and_not_its_end(
 def test_an_export_says_what_is_not_complete_in_it(powderkeg: Command, lake: Lake) -> None:
     found = powderkeg("lake export bars binance BTCUSDT out.csv")
     assert "45 rows" in found.out
-    assert "Not complete: 2025-02-01 00:30:00 to 2025-02-01 00:45:00" in words_of(found.err)
+    assert "Not complete: 2025-02-01 00:30 to 2025-02-01 00:45" in words_of(found.err)
     result = json.loads(powderkeg("lake export bars binance BTCUSDT out.csv --json").out)
     assert (result["rows"], len(result["holes"])) == (45, 1)
 
@@ -549,6 +553,25 @@ def test_values_of_every_kind_reach_scripts(powderkeg: Command, lake: Lake) -> N
     assert result["rows"] == [[135, [1, None], {"a": None}, None, time_of_last, "2025-01-01", 1.25]]
 
 
+def test_lengths_of_time_are_text_and_stay_in_order(powderkeg: Command, lake: Lake) -> None:
+    pytest.importorskip("duckdb")
+    query = (
+        "SELECT ts, epoch_ms(ts) - epoch_ms(first(ts) OVER (ORDER BY ts)) AS age, INTERVAL 1 MONTH AS month, "
+        "{'size': [NULL, INTERVAL 3 DAY]} AS nested, {'size': 1} AS plain, union_value(n := 2) AS either "
+        "FROM bars ORDER BY ts DESC"
+    )
+    found = powderkeg("lake sql --json", query)
+    assert (found.status, found.err) == (0, "")
+    result = json.loads(found.out)
+    assert [column["type"] for column in result["columns"][1:4]] == ["String"] * 3
+    assert [row[0] for row in result["rows"]] == lake.read(BARS)["ts"].to_list()[::-1]
+    assert result["rows"][0][1:] == ["03:55:00", "1 month", "{'size': [NULL, 3 days]}", {"size": 1}, "2"]
+    assert result["rows"][-1][1] == "00:00:00"
+    shown = powderkeg("lake sql", "SELECT INTERVAL 90 MINUTE AS length")
+    assert (shown.status, shown.err) == (0, "")
+    assert re.search(r"^01:30:00", shown.out, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -556,6 +579,7 @@ def test_values_of_every_kind_reach_scripts(powderkeg: Command, lake: Lake) -> N
         ("SELECT * FROM trades", "has no trades yet"),
         ("SELECT clos FROM bars", 'Candidate bindings: "close"'),
         ("SELECT 1 AS a, 2 AS a", "name each column of the answer once"),
+        ("SELECT INTERVAL 1 DAY AS a, 2 AS a", "name each column of the answer once"),
         ("DROP VIEW bars", "is not one SELECT"),
         ("", "is not one SELECT"),
     ],

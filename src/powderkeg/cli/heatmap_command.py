@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli import options
-from powderkeg.cli.map_source import Coin, MapSource, SkippedVenue
+from powderkeg.cli.map_source import Coin, SkippedVenue
+from powderkeg.cli.measured_source import MeasurableSource
 
 if TYPE_CHECKING:
     from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @options.market_command
 def heatmap(
-    market: MapSource,
+    market: MeasurableSource,
     coin: Coin = None,
     start: Annotated[
         str | None, typer.Option("--start", help="First time shown, ISO 8601 UTC; the model warms up before.")
@@ -38,11 +39,14 @@ def heatmap(
     """Show the map through time: levels appear as positions open and vanish when price sweeps them.
 
     With a coin, from the lake, after fetching what it lacks from the venues; each column is the sum of the
-    venues known at its time. With files, from price bars and open interest. Examples:
+    venues known at its time. With files, from price bars and open interest. With --measured or --positions,
+    counted: each column is the last snapshot of positions known at its time. Examples:
 
     powderkeg heatmap BTC --venues binance,bybit --plot heatmap.png
 
     powderkeg heatmap --bars bars.parquet --open-interest oi.csv --symbol BTC --start 2025-10-01
+
+    powderkeg heatmap --positions positions.parquet --symbol BTC --bars bars.parquet --plot heatmap.png
     """
     from powderkeg.cli.terminal import print_heatmap, print_json, print_written, working
     from powderkeg.cli.terminal_layers import skipped_json
@@ -51,6 +55,9 @@ def heatmap(
     from powderkeg.maps.table_file import write_table
     from powderkeg.model.times import milliseconds
 
+    if market.is_measured:
+        _show_measured(market, coin, (start, end, step), as_json=as_json, plot=plot, output=output)
+        return
     chosen = options.chosen_model(model, parameters)
     skipped: list[SkippedVenue] = []
     if coin is None:
@@ -83,6 +90,36 @@ def heatmap(
         print_heatmap(result)
     else:
         _print_sum(summed, skipped)
+    for path in (output, plot):
+        if path:
+            print_written(path, as_json=as_json)
+
+
+def _show_measured(
+    market: MeasurableSource,
+    coin: str | None,
+    window: tuple[str | None, str | None, str | None],
+    *,
+    as_json: bool,
+    plot: Path | None,
+    output: Path | None,
+) -> None:
+    from powderkeg.cli.terminal import print_json, print_written, working
+    from powderkeg.cli.terminal_measured import print_measured_heatmap
+    from powderkeg.maps.table_file import write_table
+
+    with working("Counting positions"):
+        result = market.measured_heatmap(coin, *window)
+    if output:
+        with working(f"Writing {output}"):
+            write_table(result.heatmap.to_polars(), output)
+    if plot:
+        with working("Drawing"):
+            result.heatmap.plot(plot)
+    if as_json:
+        print_json(result.as_json())
+    else:
+        print_measured_heatmap(result)
     for path in (output, plot):
         if path:
             print_written(path, as_json=as_json)

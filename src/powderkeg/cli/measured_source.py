@@ -12,14 +12,19 @@ import typer
 from powderkeg.cli import lake_options, options
 from powderkeg.cli.map_source import MapSource
 from powderkeg.errors import InputError
-from powderkeg.model.times import duration, milliseconds
+from powderkeg.model.times import DAY, duration, milliseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from powderkeg.lake.market_lake import Lake
+    from powderkeg.lake.tables import SeriesTable
+    from powderkeg.maps.measured_heatmap import MeasuredHeatmap
     from powderkeg.maps.measured_map import MeasuredMap
     from powderkeg.model.account_positions import PositionSnapshot
 
 _MEASURED = "Measured maps"
+_WEEK = 7 * DAY
 VENUE = "hyperliquid"
 
 
@@ -125,8 +130,45 @@ class MeasurableSource(MapSource):
             open_interest=self.venue_open_interest(symbol, snapshot.as_of, mark),
             scaled=self.scaled,
             betas=betas,
-            source=self.positions.name if self.positions else "the lake's census",
+            source=self._source,
         )
+
+    def measured_heatmap(
+        self, coin: str | None, start: str | None, end: str | None, step: str | None
+    ) -> MeasuredHeatmap:
+        """Return the measured heatmap of the file, or of the lake: hourly columns of a week by default.
+
+        Raises
+        ------
+        InputError, WindowError
+            As in `measured_map`; or levels other than the published ones are asked for.
+        """
+        from powderkeg.maps.measured_heatmap import column_times, latest_snapshots, measured_heatmap
+
+        symbol = self._symbol(coin)
+        if self.scaled or self.levels is not LevelsName.PUBLISHED:
+            raise InputError(
+                "--levels, --scaled: a measured heatmap counts published levels; expected neither"
+            )
+        length = duration(step or "1h", "--step")
+        first = None if start is None else milliseconds(start, "--start")
+        last = None if end is None else milliseconds(end, "--end")
+        oldest = None if self.oldest is None else duration(self.oldest, "--oldest")
+        if self.positions is not None:
+            history = self.snapshots(None)
+            begin = history[0].as_of if first is None else first
+            stop = history[-1].as_of if last is None else last
+            times = column_times(begin, stop, length, history[0].as_of)
+            columns: Iterable[tuple[int, PositionSnapshot]] = latest_snapshots(history, times, oldest)
+        else:
+            from powderkeg.maps.lake_positions import OLDEST, lake_snapshots
+
+            stop = lake_options.now() if last is None else last
+            times = column_times(stop - _WEEK if first is None else first, stop, length)
+            columns = lake_snapshots(
+                self._lake(), self.venue or VENUE, times.tolist(), oldest=oldest or OLDEST, coin=symbol
+            )
+        return measured_heatmap(columns, symbol, bars=self._bars(symbol), source=self._source)
 
     def snapshots(self, at: int | None) -> list[PositionSnapshot]:
         """Return the snapshots known at a time, ascending: all of a file, of a lake only that of the time."""
@@ -175,6 +217,18 @@ class MeasurableSource(MapSource):
         if symbol is None:
             raise InputError("no coin: name one, as in `powderkeg map BTC --measured`, or give --symbol")
         return symbol
+
+    @property
+    def _source(self) -> str:
+        return self.positions.name if self.positions else "the lake's census"
+
+    def _bars(self, symbol: str) -> SeriesTable | None:
+        if self.bars is None:
+            return None
+        from powderkeg.lake.tables import read_table
+
+        columns = options.column_mapping(self.column).get("bars")
+        return read_table(self.bars, "bars", symbol=symbol, venue=self.venue, columns=columns)
 
     def _lake(self) -> Lake:
         return lake_options.lake_of(lake_options.settings_of(self.settings, self.lake))

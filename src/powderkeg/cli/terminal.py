@@ -79,6 +79,12 @@ def price_text(price: float, digits: int = 6) -> str:
 
 
 def print_map(result: LiquidationMap) -> None:
+    """Print what a map says, and what it rests on."""
+    print_reading(result)
+    _print_provenance(result.provenance)
+
+
+def print_reading(result: LiquidationMap) -> None:
     """Print the headline, a bar chart around the price, the imbalance and the largest clusters."""
     output.print(
         Text.assemble(
@@ -97,7 +103,6 @@ def print_map(result: LiquidationMap) -> None:
     output.print()
     _print_imbalance(result)
     _print_clusters(result)
-    _print_provenance(result.provenance)
 
 
 def headline(result: LiquidationMap) -> list[str]:
@@ -290,10 +295,20 @@ def _range_text(band: Band) -> str:
 def _print_provenance(provenance: Provenance) -> None:
     print_inputs(provenance.inputs)
     for note in provenance.notes:
-        if note.startswith(("STALE", "LOOKS AHEAD")):
-            output.print(note, style="yellow", markup=False, soft_wrap=True)
-        else:
-            print_note(note)
+        print_noted(note)
+    print_caveats(provenance)
+
+
+def print_noted(note: str) -> None:
+    """Print a note of a result in small print, or in yellow where it is a warning."""
+    if any(warning in note for warning in ("STALE: ", "LOOKS AHEAD: ")):
+        output.print(note, style="yellow", markup=False, soft_wrap=True)
+    else:
+        print_note(note)
+
+
+def print_caveats(provenance: Provenance) -> None:
+    """Print what holds for every result of a model, and which model and version made it."""
     share = max(provenance.warm_up_share)
     if share > 0.01:
         warning = f"Up to {share:.0%} of the map still rests on a guess about older positions."

@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from powderkeg.cli.terminal import messages, output
+from powderkeg.cli.terminal_text import time_text
 from powderkeg.model.times import iso
 
 if TYPE_CHECKING:
@@ -65,13 +66,9 @@ def print_backfill(report: BackfillReport, lake: Lake) -> None:
 
 def windows_text(windows: Sequence[Window], most: int = 2) -> str:
     """Return windows as text, the last ones if there are many."""
-    shown = [f"{_day(window.start)} to {_day(window.end)}" for window in windows[-most:]]
+    shown = [f"{time_text(window.start)} to {time_text(window.end)}" for window in windows[-most:]]
     hidden = len(windows) - len(shown)
     return (f"{hidden} earlier, " if hidden > 0 else "") + ", ".join(shown)
-
-
-def _day(time: int) -> str:
-    return iso(time).removesuffix("Z").removesuffix("T00:00:00").replace("T", " ")
 
 
 def _print_some(title: str, lines: Sequence[str]) -> None:

@@ -9,40 +9,60 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, messages, output, price_text, usd
-from powderkeg.model.times import iso
+from powderkeg.cli.terminal import (
+    LONG_COLOUR,
+    SHORT_COLOUR,
+    messages,
+    output,
+    price_text,
+    print_caveats,
+    print_note,
+    print_noted,
+    usd,
+)
+from powderkeg.cli.terminal_text import time_text
+from powderkeg.model.times import duration_text
 
 if TYPE_CHECKING:
     from powderkeg.cli.map_source import SkippedVenue
-    from powderkeg.maps.aggregated_map import AggregatedMap
+    from powderkeg.maps.aggregated_map import AggregatedMap, MapLayer
+    from powderkeg.model.provenance import Provenance, SeriesCoverage
 
 _WITHIN = 0.05
 
 
 def print_layers(result: AggregatedMap, skipped: Sequence[SkippedVenue]) -> None:
-    """Print each venue's part, and who is left out and why."""
+    """Print each venue's part, one line of what it rests on, and who is left out and why."""
+    output.print()
+    reference = _venue(result.layers[0])
     table = Table(
-        "venue", "mark", "basis", "per side", "share", "longs -5%", "shorts +5%", "as of", box=SIMPLE
+        *("venue", "mark", "basis", "per side", "share", "longs", "shorts", "as of"),
+        title=f"Each venue, moved to the mark of {reference}; longs and shorts within {_WITHIN:.0%}",
+        title_justify="left",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
-    table.padding = (0, 1, 0, 0)
     for column in table.columns[1:7]:
         column.justify = "right"
+    table.columns[7].no_wrap = True
     for layer in result.layers:
         one = layer.map
         longs, shorts = (
             one.liquidated_if(one.mark_price * (1 + sign * _WITHIN)).notional for sign in (-1, 1)
         )
         table.add_row(
-            one.instrument.split(":")[0],
+            _venue(layer),
             price_text(one.mark_price),
             f"{layer.basis:+.3%}",
             usd(one.open_interest),
             f"{layer.share:.1%}",
             Text(usd(longs), style=LONG_COLOUR),
             Text(usd(shorts), style=SHORT_COLOUR),
-            iso(one.as_of)[5:16].replace("T", " "),
+            time_text(one.as_of)[5:],
         )
     output.print(table)
+    _print_provenance(result)
     for one_skipped in skipped:
         messages.print(f"Without {one_skipped.venue}: {one_skipped.reason}", markup=False, soft_wrap=True)
 
@@ -50,3 +70,37 @@ def print_layers(result: AggregatedMap, skipped: Sequence[SkippedVenue]) -> None
 def skipped_json(skipped: Sequence[SkippedVenue]) -> list[dict[str, Any]]:
     """Return who is left out, for scripts."""
     return [{"venue": one.venue, "reason": one.reason} for one in skipped]
+
+
+def _print_provenance(result: AggregatedMap) -> None:
+    """Print a line for each venue, then once what is noted of all of them."""
+    output.print("What this rests on", style="bold")
+    of_each = [layer.map.provenance for layer in result.layers]
+    common = [note for note in of_each[0].notes if all(note in one.notes for one in of_each)]
+    for layer, provenance in zip(result.layers, of_each, strict=True):
+        own = [note for note in provenance.notes if note not in common]
+        print_noted("; ".join([f"{_venue(layer)}: {_inputs_text(provenance)}", *own]))
+    for note in common:
+        print_noted(note)
+    print_note("How each series was read: --json.")
+    print_caveats(result.total.provenance)
+
+
+def _inputs_text(provenance: Provenance) -> str:
+    """Return the bars of a map and its other series, each with how much of the bars it is known for."""
+    bars, *others = provenance.inputs
+    every = f" every {duration_text(bars.cadence)}" if bars.cadence else ""
+    return ", ".join([f"{bars.rows:,} bars{every}{_gaps_text(bars)}", *map(_series_text, others)])
+
+
+def _series_text(series: SeriesCoverage) -> str:
+    return series.name.replace("_", " ") + _gaps_text(series)
+
+
+def _gaps_text(series: SeriesCoverage) -> str:
+    # Cut off and not rounded: what is not whole is not told as 100 %.
+    return "" if series.coverage == 1 else f" ({int(1000 * series.coverage) / 10:.1f}% known)"
+
+
+def _venue(layer: MapLayer) -> str:
+    return layer.map.instrument.split(":")[0]

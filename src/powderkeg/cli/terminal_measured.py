@@ -12,14 +12,16 @@ from powderkeg.cli.terminal import (
     LONG_COLOUR,
     SHORT_COLOUR,
     output,
+    price_text,
     print_note,
     print_noted,
     print_reading,
     usd,
 )
-from powderkeg.model.times import duration_text
+from powderkeg.model.times import duration_text, iso
 
 if TYPE_CHECKING:
+    from powderkeg.maps.measured_heatmap import MeasuredHeatmap
     from powderkeg.maps.measured_map import MeasuredMap
 
 _SIDES = (("longs", LONG_COLOUR), ("shorts", SHORT_COLOUR))
@@ -41,6 +43,39 @@ def print_measured(result: MeasuredMap) -> None:
         f"Not a forecast of direction. {result.map.provenance.model} "
         f"{result.map.provenance.parameter_hash}, powderkeg {result.map.provenance.version}."
     )
+
+
+def print_measured_heatmap(result: MeasuredHeatmap) -> None:
+    """Print ten of the columns: what was counted, and what stands near the mark."""
+    heatmap = result.heatmap
+    output.print(
+        Text.assemble((heatmap.instrument, "bold"), f"  measured heatmap, {len(heatmap):,} columns of ")
+        + Text(f"{duration_text(heatmap.column_length)}, {heatmap.grid.count:,} price bins")
+    )
+    table = _table(
+        f"{iso(int(heatmap.times[0]))} to {iso(int(heatmap.times[-1]))}",
+        *("as of", "snapshot", "mark", "longs", "shorts", "longs -5%", "shorts +5%"),
+    )
+    for column in sorted({round(i * (len(heatmap) - 1) / 9) for i in range(10)}):
+        single = heatmap.map_at(column)
+        within = [single.liquidated_if(single.mark_price * factor).notional for factor in (0.95, 1.05)]
+        amounts = (*result.counted[column].tolist(), *within)
+        table.add_row(
+            f"{iso(single.as_of)[:16]}Z",
+            iso(int(result.snapshot_ts[column]))[11:16],
+            price_text(single.mark_price, 5),
+            *(
+                Text(usd(amount), style=colour)
+                for amount, colour in zip(amounts, (LONG_COLOUR, SHORT_COLOUR) * 2, strict=True)
+            ),
+        )
+    table.columns[0].no_wrap = True
+    output.print(table)
+    print_note(
+        "Longs, shorts: all that was counted. Longs -5%, shorts +5%: what stands within 5 % of the mark."
+    )
+    for note in heatmap.provenance.notes:
+        print_noted(note)
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 from powderkeg.maps import picture_style as style
 from powderkeg.maps.heatmap import Heatmap
 from powderkeg.maps.heatmap_missing import draw_missing, layers_text, with_columns_left_out
+from powderkeg.maps.heatmap_panels import draw_interest, draw_liquidations, draw_standing
 from powderkeg.maps.picture_cells import Candles, ColourScale, candles_of, heatmap_cells, rebinned
 from powderkeg.maps.picture_text import is_simulated, moment_text, origin_text, price_text, usd
 from powderkeg.model.times import HOUR, duration_text
@@ -27,8 +28,6 @@ WIDTH, HEIGHT = 1800, 1100
 # Panels in pixels: left, bottom, width, height.
 _MAIN = (30, 300, 1270, 690)
 _PROFILE = (1420, 300, 350, 690)
-_LIQUIDATIONS = (30, 180, 1270, 90)
-_INTEREST = (30, 88, 1270, 62)
 _COLOURS = (880, 1058, 420, 14)
 # Prices are shown this far beyond the highest and the lowest trade.
 _MARGIN = 0.15
@@ -47,7 +46,8 @@ def draw_heatmap(
     A map is drawn from its own time up to the next column's, so a candle lies over what stood before it and
     the levels it sweeps are gone to its right. Colour is USD per 0.1 % of price, longs and shorts together,
     on the scale of `ColourScale`. The panel on the right is the last column by side; below are the modelled
-    liquidations per candle, the open interest, and the balance of the last column.
+    liquidations per candle, the open interest, and the balance of the last column. Of a measured heatmap what
+    stands by side takes the place of the liquidations, and without candles the mark price is a line.
 
     Of a sum over venues, `layers` are named below the title with their shares and the part of the columns
     that they are in; a bar along the upper edge is where one is missing. Hatched is where nobody is known.
@@ -69,7 +69,12 @@ def draw_heatmap(
     main.set_facecolor(colours()(0))
     scale = _draw_cells(main, heatmap, hold, (low, high), (begin, end))
     main.set(xlim=style.day_numbers(np.array([begin, end])), yscale="log", ylim=(low, high))
-    _draw_candles(main, candles, (end - begin) / _MAIN[2])
+    if np.isfinite(candles.close).any():
+        _draw_candles(main, candles, (end - begin) / _MAIN[2])
+    else:
+        main.step(
+            style.day_numbers(heatmap.times), heatmap.mark_price, where="post", color=_RISING, linewidth=1.0
+        )
     main.yaxis.tick_right()
     style.set_price_ticks(main, "y", low, high, _PRICE_TICKS, free=float(heatmap.mark_price[-1]))
     main.tick_params(labelbottom=False, labelsize=style.LARGE, labelcolor=style.TEXT)
@@ -77,8 +82,11 @@ def draw_heatmap(
     _draw_profile(figure, heatmap, (low, high))
     _draw_mark(main, heatmap)
     draw_missing(main, layers, unknown, hold)
-    _draw_liquidations(figure, candles, (begin, end))
-    _draw_interest(figure, heatmap, (begin, end))
+    if heatmap.kind == "measured":
+        draw_standing(figure, heatmap, (begin, end))
+    else:
+        draw_liquidations(figure, candles, (begin, end))
+    draw_interest(figure, heatmap, (begin, end))
     _write_balance(figure, heatmap)
     title = _write_titles(figure, heatmap, candles, layers)
     if is_simulated(heatmap.instrument, heatmap.kind):
@@ -254,48 +262,15 @@ def _write_balance(figure: Figure, heatmap: Heatmap) -> None:
     style.write_balance(figure, heatmap.map_at(-1).imbalance(), left, top - 2, _PROFILE[2])
 
 
-def _draw_liquidations(figure: Figure, candles: Candles, times: tuple[int, int]) -> None:
-    axes = style.panel(figure, *_LIQUIDATIONS)
-    left, right = style.day_numbers(candles.start), style.day_numbers(candles.end)
-    style.bars(axes, left, right, np.zeros(1), candles.predicted_short, facecolors=style.SHORT)
-    style.bars(axes, left, right, -candles.predicted_long, np.zeros(1), facecolors=style.LONG)
-    up = float(candles.predicted_short.max(initial=0.0)) * 1.08
-    down = float(candles.predicted_long.max(initial=0.0)) * 1.08
-    span = (up + down) or 1.0
-    axes.set(xlim=style.day_numbers(np.array(times)), ylim=(-max(down, 0.1 * span), max(up, 0.1 * span)))
-    axes.axhline(0, color=style.FAINT, linewidth=0.5)
-    axes.yaxis.tick_right()
-    style.set_usd_ticks(axes, "y", 4, None if up + down else 0.0)
-    axes.tick_params(labelbottom=False)
-    per = f"per {duration_text(candles.length)}" if len(candles.close) > 1 else "up to this column"
-    style.caption(axes, f"liquidations {per}, modelled: shorts up, longs down")
-
-
-def _draw_interest(figure: Figure, heatmap: Heatmap, times: tuple[int, int]) -> None:
-    axes = style.panel(figure, *_INTEREST)
-    axes.plot(style.day_numbers(heatmap.times), heatmap.open_interest, color=style.TEXT, linewidth=1.0)
-    if len(heatmap) == 1:
-        axes.plot(
-            style.day_numbers(heatmap.times), heatmap.open_interest, "o", color=style.TEXT, markersize=4
-        )
-    axes.set(xlim=style.day_numbers(np.array(times)))
-    axes.yaxis.tick_right()
-    style.set_usd_ticks(axes, "y", 3)
-    style.set_time_ticks(axes, 12)
-    style.caption(axes, "open interest, one side")
-
-
 def _write_titles(figure: Figure, heatmap: Heatmap, candles: Candles, layers: Sequence[HeatmapLayer]) -> str:
     times = heatmap.times
     title = f"{heatmap.instrument} · liquidation heatmap, {heatmap.kind}"
     style.write(
         figure, 30, 1052, title, size=style.TITLE * min(1, 54 / len(title)), weight="bold", color=style.TEXT
     )
-    columns = (
-        f"columns {duration_text(heatmap.column_length)}, candles {duration_text(candles.length)}"
-        if len(heatmap) > 1
-        else "one column"
-    )
+    columns = f"columns {duration_text(heatmap.column_length)}" if len(heatmap) > 1 else "one column"
+    if len(heatmap) > 1 and np.isfinite(candles.close).any():
+        columns += f", candles {duration_text(candles.length)}"
     text = (
         f"as of {moment_text(int(times[-1]))} · from {moment_text(int(times[0]))} · {columns} · "
         f"{origin_text(heatmap.instrument, heatmap.kind)}"

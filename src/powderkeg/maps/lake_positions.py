@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import polars as pl
 
 from powderkeg.errors import WindowError
@@ -43,15 +45,44 @@ def lake_snapshot(lake: Lake, venue: str, at: int, *, oldest: int = OLDEST) -> P
     LakeError
         A file is missing or damaged.
     """
-    window = Window(at - oldest, at + 1)
-    states = _known_by(lake, DatasetKey("account_states", venue, PERPETUALS), window, at)
-    states = states.sort("ts").group_by("account", maintain_order=True).last()
-    if states.is_empty():
+    found = list(lake_snapshots(lake, venue, [at], oldest=oldest))
+    if not found:
         raise WindowError(
             f"{venue}: no account's state of the {duration_text(oldest)} before {iso(at)} is in the lake; "
             "run `powderkeg census run`, or allow older ones"
         )
-    rows = _known_by(lake, DatasetKey("positions", venue, PERPETUALS), window, at)
+    return found[0][1]
+
+
+def lake_snapshots(
+    lake: Lake, venue: str, times: Sequence[int], *, oldest: int = OLDEST, coin: str | None = None
+) -> Iterator[tuple[int, PositionSnapshot]]:
+    """Yield (time, snapshot known then) for each time of which any state is known; see `lake_snapshot`.
+
+    Parameters
+    ----------
+    lake, venue, oldest
+        As in `lake_snapshot`.
+    times
+        UTC milliseconds, ascending.
+    coin
+        Read the positions in this coin alone.
+    """
+    if not len(times):
+        return
+    window = Window(times[0] - oldest, times[-1] + 1)
+    states = lake.read(DatasetKey("account_states", venue, PERPETUALS), window)
+    rows = lake.read(DatasetKey("positions", venue, PERPETUALS), window)
+    if coin is not None:
+        rows = rows.filter(pl.col("coin") == coin)
+    for at in times:
+        then = (pl.col("ts") >= at - oldest) & (pl.col("ts") <= at) & (pl.col("received_ts") <= at)
+        last = states.filter(then).sort("ts").group_by("account", maintain_order=True).last()
+        if last.height:
+            yield at, _snapshot(lake, venue, last, rows.filter(then), at)
+
+
+def _snapshot(lake: Lake, venue: str, states: pl.DataFrame, rows: pl.DataFrame, at: int) -> PositionSnapshot:
     rows = rows.join(states.select("account", "ts"), on=["account", "ts"], how="semi")
     positions = rows.select(
         "ts",

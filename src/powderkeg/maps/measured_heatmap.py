@@ -51,8 +51,8 @@ class MeasuredHeatmap:
         return found
 
 
-def column_times(snapshots: Sequence[PositionSnapshot], start: int, end: int, step: int) -> IntArray:
-    """Return the whole multiples of `step` in [start, end] from the first snapshot on.
+def column_times(start: int, end: int, step: int, first: int = 0) -> IntArray:
+    """Return the whole multiples of `step` in [start, end], none before `first`; UTC milliseconds.
 
     Raises
     ------
@@ -61,12 +61,10 @@ def column_times(snapshots: Sequence[PositionSnapshot], start: int, end: int, st
     InputError
         There are more than 5,000.
     """
-    times = np.arange(-(-start // step) * step, end + 1, step, dtype=np.int64)
-    times = times[times >= snapshots[0].as_of]
+    times = np.arange(-(-max(start, first) // step) * step, end + 1, step, dtype=np.int64)
     if not len(times):
         raise WindowError(
-            f"step: no multiple of {duration_text(step)} lies between the first snapshot, "
-            f"{iso(max(start, snapshots[0].as_of))}, and {iso(end)}"
+            f"step: no multiple of {duration_text(step)} lies between {iso(max(start, first))} and {iso(end)}"
         )
     if len(times) > _MOST_COLUMNS:
         raise InputError(f"step: {len(times):,} columns; expected at most {_MOST_COLUMNS:,}: a longer step")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.core.calibration import SideCalibration
-from powderkeg.core.laws import Law
+from powderkeg.core.laws import BUILT_IN, DistancePrior, Law
 from powderkeg.errors import InputError, OutputError
 from powderkeg.maps.calibrated_model import FORMAT, STAGE_NAMES, Calibration
 from powderkeg.maps.table_file import mode_of_new_files
@@ -20,6 +20,7 @@ from powderkeg.model.arrays import FloatArray
 from powderkeg.model.times import duration, duration_text, iso, milliseconds
 
 _SIDES = ("long", "short")
+_PRIOR_NUMBERS = ("median", "sigma", "median_error", "sigma_error")
 
 
 def write_calibration(calibration: Calibration, path: str | Path) -> None:
@@ -67,6 +68,7 @@ def calibration_text(calibration: Calibration) -> str:
             f"intervals = {side.intervals}",
             f"dispersion = {side.dispersion!r}",
             f"held_out_deviance = {{ {', '.join(f'{k} = {v!r}' for k, v in side.deviance.items())} }}",
+            *_prior_lines(side.prior),
             "# median, sigma, turnover shares, diffuse share, pass-through",
             "members = [",
             *(
@@ -97,6 +99,7 @@ def calibration_summary(calibration: Calibration) -> dict[str, Any]:
             "median_distance": float(np.mean([law.median for law in side.laws])),
             "sigma": float(np.mean([law.sigma for law in side.laws])),
             "diffuse_share": float(np.mean([law.diffuse_share for law in side.laws])),
+            "prior": {name: getattr(side.prior, name) for name in (*_PRIOR_NUMBERS, "source")},
             "dispersion": side.dispersion,
             "held_out_deviance": {str(stage): value for stage, value in side.deviance.items()},
         }
@@ -205,7 +208,31 @@ def _side(data: Mapping[str, Any], label: str) -> SideCalibration:
         dispersion=dispersion,
         intervals=_field(data, "intervals", int, label),
         deviance={int(key): float(value) for key, value in data.get("held_out_deviance", {}).items()},
+        prior=_prior(data, label),
     )
+
+
+def _prior_lines(prior: DistancePrior) -> list[str]:
+    """Return the line that says which law of distances was expected; none for the built-in one."""
+    if prior == BUILT_IN:
+        return []
+    numbers = ", ".join(f"{name} = {getattr(prior, name)!r}" for name in _PRIOR_NUMBERS)
+    return [
+        "# law of distances expected beforehand; errors are standard deviations, of the log of the median",
+        f"prior = {{ {numbers}, source = {_text(prior.source)} }}",
+    ]
+
+
+def _prior(data: Mapping[str, Any], label: str) -> DistancePrior:
+    if "prior" not in data:
+        return BUILT_IN
+    given = _field(data, "prior", dict, label)
+    label = f"{label}, prior"
+    numbers = {name: float(_field(given, name, float, label)) for name in _PRIOR_NUMBERS}
+    try:
+        return DistancePrior(**numbers, source=_field(given, "source", str, label))
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from error
 
 
 def _field(data: Mapping[str, Any], name: str, kind: type, label: str) -> Any:
