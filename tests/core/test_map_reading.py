@@ -123,3 +123,13 @@ def test_prominence_compares_with_one_percent_of_open_interest_per_percent() -> 
     mass[300:310] = 1e9 * np.diff(edges)[300:310] / edges[-1]
     cluster = side_clusters(GRID, mass, side="long", mark_price=float(edges[-1]), open_interest=1e9)[0]
     assert cluster.prominence == pytest.approx(1.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 6])
+def test_a_map_of_a_few_bins_has_its_cluster(count: int) -> None:
+    grid = PriceGrid(0.001, 4_600, count)
+    mass = np.zeros(count)
+    mass[count // 2] = 7.0
+    (cluster,) = side_clusters(grid, mass, side="short", mark_price=90.0, open_interest=100.0)
+    assert cluster.notional == 7.0
+    assert cluster.price_low <= grid.centres[count // 2] < cluster.price_high

@@ -86,7 +86,8 @@ def side_clusters(
     """
     if grid.count == 0 or not np.any(mass > 0):
         return []
-    smooth = np.convolve(mass, np.full(smoothing, 1.0 / smoothing), mode="same")
+    # Cut out of the whole, as "same" is as long as the longer of the two.
+    smooth = np.convolve(mass, np.full(smoothing, 1.0 / smoothing))[smoothing // 2 :][: len(mass)]
     # Rounded, so that a plateau is level.
     smooth = np.round(smooth / smooth.max(), 9)
     edges = grid.edges
