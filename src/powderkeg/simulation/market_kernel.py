@@ -16,6 +16,7 @@ from powderkeg.simulation.market_state import (
     RETAIL,
     MarketState,
 )
+from powderkeg.simulation.order_book import trade
 from powderkeg.simulation.price_process import move_prices, renew_conditions, renew_trends
 from powderkeg.simulation.randomness import SeedArray, exponential, uniform
 from powderkeg.simulation.trader_behaviour import (
@@ -179,7 +180,7 @@ def advance(  # noqa: PLR0912, PLR0915 - the clock: who acts when is one page
     begin, end, warm_up
         Minutes since the start of the warm-up, and how many of them the warm-up takes.
     conditions
-        Rows of drift, depth, leverage, long bias and appetite, shape (5, minutes).
+        Rows of drift, depth, leverage, long bias, appetite and an outsider's push, shape (6, minutes).
     arrivals
         New positions per second in ordinary times, shape (venues, 3): retail, directional, hedgers.
     means
@@ -231,6 +232,10 @@ def advance(  # noqa: PLR0912, PLR0915 - the clock: who acts when is one page
                 venue.fills = 0
                 mean = churn_per_second * venue.target * market.activity
                 churn(seeds, records, v, mean, tilt, parameters.half_spread)
+                if conditions[5, minute] != 0.0:
+                    push = conditions[5, minute] / 60.0
+                    sign = 1 if push > 0.0 else -1
+                    trade(state, v, sign, int(abs(push) * venue.depth + 0.5), 1.0)
                 # What hardly ever happens is asked here: a call that passes the whole market costs more.
                 if not venue.falling_trigger < venue.last < venue.rising_trigger:
                     answer_triggers(state, v)

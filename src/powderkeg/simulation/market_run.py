@@ -55,7 +55,11 @@ def run_market(
     """Return what every venue emits, and the truth; arguments as checked by `market.simulated_market`."""
     outside = conditions(episodes, days=days, warm_up_days=parameters.warm_up_days)
     factors = np.array(
-        [outside.drift, outside.depth, outside.leverage, outside.long_bias, outside.appetite], np.float64
+        [
+            *(outside.drift, outside.depth, outside.leverage, outside.long_bias, outside.appetite),
+            outside.push,
+        ],
+        np.float64,
     )
     size_of = _mean_notionals(parameters)
     state = empty_market(venues, parameters, seeds, _slots(venues, parameters, size_of))
@@ -204,6 +208,7 @@ def open_positions(state: MarketState, parameters: MarketParameters, ts: int) ->
         deposits=read_only(state.venues["deposits"].copy()),
         fees=read_only(state.venues["fees"].copy()),
         insurance_fund=read_only(state.venues["fund"].copy()),
+        depth=read_only(state.venues["depth"] * lot),
     )
 
 

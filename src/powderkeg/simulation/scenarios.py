@@ -40,6 +40,9 @@ class Episode:
         Added to the log-odds that a new position is a long.
     appetite
         Factor on the arrival of new positions.
+    push
+        What an outsider buys (below 0: sells) at every venue in market orders spread evenly over the episode,
+        in multiples of what the book holds within 1 %. He keeps it, and no count of positions has it.
     """
 
     begin: float
@@ -49,6 +52,7 @@ class Episode:
     leverage: float = 1.0
     long_bias: float = 0.0
     appetite: float = 1.0
+    push: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Conditions:
         Factors, 1 in ordinary times.
     long_bias
         Added to the log-odds of a long.
+    push
+        What an outsider buys in the minute at each venue, in multiples of the depth within 1 %.
     """
 
     drift: FloatArray
@@ -70,6 +76,7 @@ class Conditions:
     leverage: FloatArray
     long_bias: FloatArray
     appetite: FloatArray
+    push: FloatArray
 
 
 def _squeeze(begin: float, build_up: float, days: float) -> tuple[Episode, ...]:
@@ -139,11 +146,13 @@ def conditions(episodes: tuple[Episode, ...], *, days: int, warm_up_days: int) -
         An episode begins outside [0, 1), has no length, or one of its factors is not positive.
     """
     minutes = (days + warm_up_days) * _MINUTES_PER_DAY
-    drift, bias = np.zeros(minutes), np.zeros(minutes)
+    drift, bias, push = np.zeros(minutes), np.zeros(minutes), np.zeros(minutes)
     depth, leverage, appetite = np.ones(minutes), np.ones(minutes), np.ones(minutes)
     for episode in episodes:
         if not 0 <= episode.begin < 1:
             raise InputError(f"begin of an episode is {episode.begin}; expected a share in [0, 1)")
+        if not math.isfinite(episode.push):
+            raise InputError(f"push of an episode is {episode.push}; expected a finite number")
         for field in ("days", "depth", "leverage", "appetite"):
             if not (math.isfinite(getattr(episode, field)) and getattr(episode, field) > 0):
                 raise InputError(
@@ -153,8 +162,11 @@ def conditions(episodes: tuple[Episode, ...], *, days: int, warm_up_days: int) -
         length = max(round(episode.days * _MINUTES_PER_DAY), 1)
         inside = slice(first, first + length)
         drift[inside] += episode.drift / length
+        push[inside] += episode.push / length
         bias[inside] += episode.long_bias
         depth[inside] *= episode.depth
         leverage[inside] *= episode.leverage
         appetite[inside] *= episode.appetite
-    return Conditions(drift=drift, depth=depth, leverage=leverage, long_bias=bias, appetite=appetite)
+    return Conditions(
+        drift=drift, depth=depth, leverage=leverage, long_bias=bias, appetite=appetite, push=push
+    )

@@ -51,6 +51,9 @@ class OpenPositions:
     deposits, fees, insurance_fund
         Per venue and in quote since the beginning: what traders and the venue's founders paid in minus what
         was taken out, fees taken, and what the fund holds; shape (venues,).
+    depth
+        Base units that each venue's book holds within 1 % of its price at rest, shape (venues,); how it is
+        spread over distance is `powderkeg.simulation.order_book`.
     """
 
     ts: int
@@ -70,6 +73,7 @@ class OpenPositions:
     deposits: FloatArray
     fees: FloatArray
     insurance_fund: FloatArray
+    depth: FloatArray
 
     def __len__(self) -> int:
         return len(self.venue)
