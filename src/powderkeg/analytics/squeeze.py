@@ -14,10 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from powderkeg.core.bands import Band, ensemble_band
-from powderkeg.core.cascade_envelope import Envelope, ForcedCurve, Zone, envelope, forced_curve
+from powderkeg.core.cascade_envelope import FARTHEST, Envelope, ForcedCurve, Zone, envelope, forced_curve
+from powderkeg.core.impact_law import LAW_FACTOR
 from powderkeg.errors import InputError
 from powderkeg.maps.liquidation_map import LiquidationMap
-from powderkeg.model.arrays import FloatArray
+from powderkeg.model.arrays import FloatArray, IntArray
 from powderkeg.model.depth_curve import DepthCurve
 from powderkeg.model.provenance import Provenance
 from powderkeg.model.times import iso
@@ -26,11 +27,12 @@ from powderkeg.model.worlds_parameters import LONG, SHORT
 Side = Literal["up", "down"]
 DIRECTION_OF: dict[str, Literal[-1, 1]] = {"up": 1, "down": -1}
 # Standard deviation of the log of depth that each kind of evidence leaves open: a book is of its second and
-# has hidden orders, bands are read between their distances, a law is right to a factor of two.
-DEPTH_SIGMA = {"book": 0.2, "bands": 0.3, "law": math.log(2.0)}
+# has hidden orders, bands are read between their distances, nine in ten times a law is right to its factor.
+DEPTH_SIGMA = {"book": 0.2, "bands": 0.3, "law": math.log(LAW_FACTOR) / 1.645}
 # Members where the map has no ensemble of its own.
 _MEMBERS = 64
-_LADDER = 9
+_LADDER = 7
+_CURVE_POINTS, _CURVE_SPAN = 300, 300.0
 _ZONES = 8
 
 
@@ -145,6 +147,9 @@ class Squeeze:
         The book, at the same mark.
     forced_total
         Everything that stands on the side, after pass-through.
+    curve_pushes, curve_prices
+        For pictures: order sizes, ascending, shape (k,), and the quantiles 5, 25, 50, 75 and 95 % of where
+        each lands by distance from the mark, prices, NaN beyond the book; shape (5, k).
     members
         Size of the ensemble behind the bands.
     provenance
@@ -161,6 +166,8 @@ class Squeeze:
     envelope: Envelope
     depth: DepthCurve
     forced_total: float
+    curve_pushes: FloatArray
+    curve_prices: FloatArray
     members: int
     provenance: Provenance
 
@@ -250,8 +257,7 @@ def squeeze(
     factors = np.exp(
         DEPTH_SIGMA[depth.kind] * np.random.default_rng(seed).standard_normal(len(curves.members))
     )
-    farthest = max((abs(math.log(price / mark)) for price in prices), default=0.0)
-    depth = depth.reaching(max(farthest, 2 * float(curves.central.displacement[-1])))
+    depth = depth.reaching(FARTHEST)
     central = envelope(depth, curves.central)
     members = [
         envelope(depth.scaled(float(factor)), member)
@@ -269,11 +275,16 @@ def squeeze(
         envelope=central,
         depth=depth,
         forced_total=float(curves.central.forced[-1]),
+        curve_pushes=np.empty(0),
+        curve_prices=np.empty((5, 0)),
         members=len(members),
         provenance=_provenance(liquidation_map, depth, pass_through, curves.own_members),
     )
+    shown, quantiles = _curve(central, members)
     return replace(
         found,
+        curve_pushes=shown,
+        curve_prices=_prices(found, quantiles),
         ladder=tuple(_landing(found, members, size) for size in sorted(sizes)),
         reaching=tuple(_reaching(found, members, price) for price in prices),
         zones=tuple(_zone(found, members, zone) for zone in central.zones()[:_ZONES]),
@@ -310,6 +321,22 @@ def _ladder(found: Envelope) -> list[float]:
     exponent = math.floor(math.log10(most))
     rounds = [digit * 10.0**power for power in range(exponent - 4, exponent + 1) for digit in (1, 2, 5)]
     return [size for size in rounds if size <= most][-_LADDER:]
+
+
+def _curve(central: Envelope, members: Sequence[Envelope]) -> tuple[FloatArray, FloatArray]:
+    """Return order sizes and the quantiles of their landings over members, displacements, (5, k)."""
+    most = float(central.reach[-1])
+    if most <= 0:
+        return np.empty(0), np.empty((5, 0))
+    sizes = np.geomspace(most / _CURVE_SPAN, most, _CURVE_POINTS)
+    landings = np.array([one.landing(sizes) for one in members])
+    beyond = np.where(np.isnan(landings), np.inf, landings)
+    quantiles = np.sort(beyond, axis=0)[_ranks(len(members))]
+    return sizes, np.where(np.isfinite(quantiles), quantiles, np.nan)
+
+
+def _ranks(count: int) -> IntArray:
+    return np.asarray(np.rint(np.array([0.05, 0.25, 0.5, 0.75, 0.95]) * (count - 1)), np.int64)
 
 
 def _price(found: Squeeze, displacement: float) -> float | None:

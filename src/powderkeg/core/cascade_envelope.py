@@ -28,6 +28,9 @@ from powderkeg.model.arrays import FloatArray, read_only
 from powderkeg.model.depth_curve import DepthCurve
 from powderkeg.model.price_grid import PriceGrid
 
+# ln 3: how far the tail of a depth curve is followed.
+FARTHEST = 1.1
+
 
 @dataclass(frozen=True, slots=True)
 class ForcedCurve:
@@ -265,7 +268,8 @@ def envelope(
 ) -> Envelope:
     """Return the envelope of a book and what its prices force; both in the same direction and unit.
 
-    A depth curve with a tail is followed to twice the last forced order; see `DepthCurve.reaching`.
+    A depth curve with a tail is followed to `FARTHEST`, a price three times or a third of the mark: farther
+    away nothing that rests today says anything.
 
     Parameters
     ----------
@@ -274,7 +278,7 @@ def envelope(
     kernel
         ``numba`` or its plain twin ``numpy``; by default the faster one that can run.
     """
-    depth = depth.reaching(2 * max(float(forced.displacement[-1]), float(depth.displacement[-1])))
+    depth = depth.reaching(FARTHEST)
     chosen = kernel or ("numba" if find_spec("numba") else "numpy")
     if chosen == "numba":
         from powderkeg.core.cascade_envelope_kernel import merged_curves
@@ -325,7 +329,7 @@ def walked_landing(depth: DepthCurve, forced: ForcedCurve, order: float) -> floa
     The walker owes the market `order`. On each stretch what is forced adds to the debt and what is absorbed
     pays it off; the price rests where nothing is owed. NaN where the book ends first.
     """
-    depth = depth.reaching(2 * max(float(forced.displacement[-1]), float(depth.displacement[-1])))
+    depth = depth.reaching(FARTHEST)
     if order <= 0:
         return 0.0
     places: list[float] = sorted({*depth.displacement.tolist(), *forced.displacement.tolist()})

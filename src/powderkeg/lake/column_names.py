@@ -14,7 +14,8 @@ from typing import Literal
 from powderkeg.errors import InputError, MissingColumnError
 
 Kind = Literal[
-    "bars", "mark", "open_interest", "funding", "taker", "long_short_ratio", "liquidations", "positions"
+    "bars", "mark", "open_interest", "funding", "taker", "long_short_ratio", "liquidations", "positions",
+    "depth",
 ]  # fmt: skip
 
 _TIMES = (
@@ -98,6 +99,15 @@ RECOGNISED: dict[Kind, dict[str, tuple[str, ...]]] = {
         "margin_mode": ("margin_mode", "leverage_type", "margin_type"),
         "margin": ("margin", "margin_used"),
         "cross_account_value": ("cross_account_value", "account_value"),
+    },
+    "depth": {
+        "ts": _TIMES,
+        "side": ("side", "book_side"),
+        "price": ("price", "px", "p"),
+        "quantity": ("quantity", "qty", "size", "sz", "amount"),
+        "distance": ("distance",),
+        "percentage": ("percentage", "percent"),
+        "notional": ("notional", "notional_usd"),
     },
 }
 

@@ -1,0 +1,218 @@
+"""``powderkeg squeeze``: what a push would do, and what it would take to reach a price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from powderkeg.cli import options
+from powderkeg.cli.map_source import Coin
+from powderkeg.cli.measured_source import MeasurableSource
+from powderkeg.errors import InputError
+
+if TYPE_CHECKING:
+    from powderkeg.analytics.squeeze import Squeeze
+    from powderkeg.maps.liquidation_map import LiquidationMap
+    from powderkeg.model.depth_curve import DepthCurve, Direction
+    from powderkeg.model.market_frame import MarketFrame
+
+_SQUEEZE = "Squeeze"
+
+
+class SideName(StrEnum):
+    """Directions of a push."""
+
+    UP = "up"
+    DOWN = "down"
+    BOTH = "both"
+
+
+class Stress(StrEnum):
+    """Regimes of depth."""
+
+    CALM = "calm"
+    THIN = "thin"
+    STRESSED = "stressed"
+    COLLAPSED = "collapsed"
+
+
+Push = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--push", help="Size of an order in USD. Repeatable. Default: round sizes.", rich_help_panel=_SQUEEZE
+    ),
+]
+To = Annotated[
+    list[float] | None,
+    typer.Option("--to", help="Price: what it takes to reach it. Repeatable.", rich_help_panel=_SQUEEZE),
+]
+Side = Annotated[
+    SideName | None,
+    typer.Option("--side", help="Direction. Default: that of --to, else both.", rich_help_panel=_SQUEEZE),
+]
+Depth = Annotated[
+    Path | None,
+    typer.Option(
+        "--depth",
+        help="Book levels (side, price, quantity) or bands (distance, notional). Default: an impact law "
+        "of the bars.",
+        rich_help_panel=_SQUEEZE,
+    ),
+]
+Regime = Annotated[
+    Stress,
+    typer.Option(
+        "--stress", help="What is left of depth: calm 100 %, thin 70, stressed 40, collapsed 10.",
+        rich_help_panel=_SQUEEZE,
+    ),
+]  # fmt: skip
+PassThrough = Annotated[
+    float,
+    typer.Option(
+        "--pass-through", min=0.0, max=1.0,
+        help="Share of standing notional that is really forced; a calibration holds its own.",
+        rich_help_panel=_SQUEEZE,
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A map with what its depth can be made from.
+
+    Attributes
+    ----------
+    map
+        The map.
+    frames
+        Frames of its venues, for an impact law; none without bars.
+    """
+
+    map: LiquidationMap
+    frames: tuple[MarketFrame, ...]
+
+
+@options.market_command
+def squeeze(
+    market: MeasurableSource,
+    coin: Coin = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="As-of time, ISO 8601 UTC; nothing known later is used. Default: the end."),
+    ] = None,
+    push: Push = None,
+    to: To = None,
+    side: Side = None,
+    depth: Depth = None,
+    stress: Regime = Stress.CALM,
+    pass_through: PassThrough = 1.0,
+    model: options.Model = options.ModelName.WORLDS,
+    parameters: options.Parameters = None,
+    as_json: options.Json = False,
+    plot: options.Plot = None,
+) -> None:
+    """Show how far an order would carry the price when it forces others, and where it would not stop.
+
+    The map comes from a coin, files or positions, as in `powderkeg map`; depth from a book, from bands, or
+    from an impact law. A risk measure: it says what a push would do, not that anybody pushes. Examples:
+
+    powderkeg squeeze BTC --push 50e6 --side down
+
+    powderkeg squeeze --bars bars.parquet --open-interest oi.csv --symbol BTC --to 95000 --plot squeeze.png
+    """
+    from powderkeg.analytics.squeeze import DIRECTION_OF
+    from powderkeg.analytics.squeeze import squeeze as report
+    from powderkeg.cli.terminal import print_json, print_written, working
+    from powderkeg.cli.terminal_squeeze import print_squeezes
+
+    with working("Making the map"):
+        drawn = _drawn(market, coin, at, options.chosen_model(model, parameters))
+    prices, pushes = tuple(to or ()), tuple(push or ())
+    reports: list[Squeeze] = []
+    for name in _sides(side, prices, drawn.map.mark_price):
+        direction = DIRECTION_OF[name]
+        curve = _depth(market, drawn, depth, direction)
+        ahead = [price for price in prices if (price - drawn.map.mark_price) * direction > 0]
+        if side is not None and side.value == name:
+            ahead = list(prices)
+        with working(f"Pushing {name}"):
+            reports.append(
+                report(
+                    drawn.map,
+                    _stressed(curve, stress),
+                    pushes=pushes,
+                    prices=ahead,
+                    pass_through=pass_through,
+                )
+            )
+    if plot:
+        from powderkeg.analytics.squeeze_picture import draw_squeeze
+
+        with working("Drawing"):
+            draw_squeeze(reports, plot)
+    if as_json:
+        print_json({"stress": stress.value, "squeezes": [one.as_json() for one in reports]})
+    else:
+        print_squeezes(reports, stress.value)
+    if plot:
+        print_written(plot, as_json=as_json)
+
+
+def _sides(side: SideName | None, prices: tuple[float, ...], mark: float) -> list[str]:
+    if side is SideName.BOTH or (side is None and not prices):
+        return ["up", "down"]
+    if side is not None:
+        return [side.value]
+    return [
+        name for name, sign in (("up", 1), ("down", -1)) if any((price - mark) * sign > 0 for price in prices)
+    ]
+
+
+def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: object) -> Drawn:
+    from powderkeg.maps.aggregated_map import aggregated_map
+    from powderkeg.maps.map_run import map_run
+    from powderkeg.model.times import milliseconds
+
+    if market.is_measured:
+        return Drawn(market.measured_map(coin, at).map, ())
+    if coin is None:
+        frame = market.from_files()
+        return Drawn(map_run(frame, model).map(at), (frame,))  # type: ignore[arg-type]
+    frames, _ = market.from_lake(coin, None if at is None else milliseconds(at, "--at"))
+    maps = [map_run(frame, model).map() for frame in frames]  # type: ignore[arg-type]
+    return Drawn(aggregated_map(maps, coin.upper()).total, tuple(frames))
+
+
+def _depth(market: MeasurableSource, drawn: Drawn, path: Path | None, direction: Direction) -> DepthCurve:
+    from powderkeg.core.combined_depth import combined_depth
+    from powderkeg.core.impact_law import impact_depth
+    from powderkeg.maps.depth_file import depth_of_file, law_of_bars
+
+    if path is not None:
+        return depth_of_file(
+            path,
+            direction=direction,
+            mark_price=drawn.map.mark_price,
+            at=drawn.map.as_of,
+            columns=options.column_mapping(market.column).get("depth"),
+        )
+    if not drawn.frames:
+        raise InputError("no depth: positions say nothing of the book; give it with --depth")
+    curves = []
+    for frame in drawn.frames:
+        volume, volatility = law_of_bars(frame, drawn.map.as_of)
+        source = f"impact law of the bars of {frame.instrument}"
+        curves.append(
+            impact_depth(volume, volatility, direction=direction, source=source, as_of=drawn.map.as_of)
+        )
+    return curves[0] if len(curves) == 1 else combined_depth(curves)
+
+
+def _stressed(curve: DepthCurve, stress: Stress) -> DepthCurve:
+    from powderkeg.core.combined_depth import stressed_depth
+
+    return stressed_depth(curve, stress.value)
