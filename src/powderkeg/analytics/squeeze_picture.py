@@ -106,10 +106,10 @@ def _draw_direction(axes: Axes, one: Squeeze) -> None:
         axes.axhspan(*sorted((zone.trigger_price, end)), color=colour, alpha=0.13, linewidth=0, zorder=1)
     if not len(sizes):
         return
+    # A bound beyond the book is drawn to the edge.
+    shown = np.where(np.isnan(prices), axes.get_ylim()[one.side == "up"], prices)
     for lower, upper, alpha in ((0, 4, 0.18), (1, 3, 0.28)):
-        axes.fill_between(
-            sizes, prices[lower], prices[upper], color=colour, alpha=alpha, linewidth=0, zorder=2
-        )
+        axes.fill_between(sizes, shown[lower], shown[upper], color=colour, alpha=alpha, linewidth=0, zorder=2)
     axes.plot(sizes, prices[2], color=colour, linewidth=1.8, zorder=4)
     book = one.envelope.book_landing(sizes)
     sign = 1.0 if one.side == "up" else -1.0
