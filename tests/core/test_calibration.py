@@ -18,7 +18,7 @@ from powderkeg.core.calibration import (
     fitted_scale,
 )
 from powderkeg.core.event_scores import tweedie_deviance
-from powderkeg.core.laws import Law, all_laws
+from powderkeg.core.laws import BUILT_IN, DistancePrior, Law, all_laws
 from powderkeg.core.tweedie import tweedie_draws
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import FloatArray
@@ -197,3 +197,71 @@ def test_the_number_of_threads_changes_no_digit() -> None:
         for threads in ("1", "2", "4")
     }
     assert len(outputs) == 1
+
+
+def test_without_another_prior_nothing_changes() -> None:
+    layers = made_layers(60)
+    observed = noisy(from_law(layers, Law(), 0.3))
+    given = calibrated_side(
+        layers, observed, floor=1.0, generator=np.random.default_rng(3), distances=DistancePrior()
+    )
+    assert given.laws == fitted(layers, observed).laws
+    assert given.prior == BUILT_IN
+    table = all_laws()
+    assert {round(law.median / 0.25, 9) for law in table.laws} == {round(1.2**k, 9) for k in range(-6, 7)}
+    assert {law.sigma for law in table.laws} == {0.5, 0.7, 0.9, 1.1, 1.3}
+
+
+def test_laws_to_choose_from_lie_around_their_prior() -> None:
+    near = DistancePrior(0.04, 0.3, source="measured")
+    table = all_laws((0.0,), near)
+    assert {law.sigma for law in table.laws} == {0.1, 0.3, 0.5, 0.7}
+    assert min(law.median for law in table.laws) < 0.04 / 2.9
+    best = table.laws[int(np.argmin(table.penalty))]
+    assert (best.median, best.sigma) == (0.04, 0.3)
+    assert near.penalty(Law(0.04 * np.exp(near.median_error), 0.3)) == pytest.approx(1.0)
+    assert near.penalty(Law(0.04, 0.3 - near.sigma_error)) == pytest.approx(1.0)
+
+
+def test_a_right_prior_helps_most_where_there_is_least_to_see() -> None:
+    planted = Law(0.06, 0.5)
+    right = DistancePrior(0.06, 0.5, source="measured")
+    unseen = made_layers(100, seed=9)
+    truth = from_law(unseen, planted, 1.0)
+    gains = []
+    for count in (0, 12, 300):
+        layers = made_layers(max(count, 1))[:count]
+        observed = noisy(from_law(layers, planted)) if count else np.zeros(0)
+        by_prior = [
+            tweedie_deviance(
+                truth,
+                expected_liquidations(
+                    unseen,
+                    calibrated_side(
+                        layers, observed, floor=1.0, generator=np.random.default_rng(3), distances=prior
+                    ),
+                ).mean(axis=0),
+                floor=1.0,
+            ).mean()
+            for prior in (BUILT_IN, right)
+        ]
+        gains.append(by_prior[0] - by_prior[1])
+    assert gains[0] > gains[1] > gains[2]
+    assert gains[1] > 0
+
+
+def test_a_prior_that_contradicts_the_data_gives_way() -> None:
+    layers = made_layers(300)
+    observed = noisy(from_law(layers, Law(0.25, 0.7), 0.5))
+    wrong = DistancePrior(0.1, 0.7, source="measured")
+    side = calibrated_side(
+        layers, observed, floor=1.0, generator=np.random.default_rng(3), stage=2, distances=wrong
+    )
+    assert np.mean([law.median for law in side.laws]) > 0.18
+
+
+@pytest.mark.parametrize("field", ["median", "sigma", "median_error", "sigma_error"])
+@pytest.mark.parametrize("bad", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_prior_is_made_of_positive_numbers(field: str, bad: float) -> None:
+    with pytest.raises(InputError, match=f"prior: {field} is .* expected a finite number above 0"):
+        DistancePrior(**{field: bad})  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from powderkeg.analytics.recorded_intervals import recorded_intervals
 from powderkeg.core.calibration import FEWEST_INTERVALS, MEMBERS, SideCalibration, calibrated_side
 from powderkeg.core.event_scores import FLOOR_SHARE
 from powderkeg.core.feed_coverage import CLUSTERING, RATE_WINDOW, throttled_coverage
+from powderkeg.core.laws import BUILT_IN, DistancePrior
 from powderkeg.errors import InputError, WindowError
 from powderkeg.maps.calibrated_model import Calibration
 from powderkeg.maps.map_run import map_run
@@ -27,6 +28,7 @@ def calibration(
     coverage: tuple[float, float] = (1.0, 1.0),
     feed_slot: str | None = None,
     seed: int = 0,
+    prior: tuple[DistancePrior, DistancePrior] = (BUILT_IN, BUILT_IN),
 ) -> Calibration:
     """Return the worlds fitted to the recorded liquidations of `frame`, with an ensemble for bands.
 
@@ -53,6 +55,9 @@ def calibration(
         simulated feeds the truth was between a fifth and two thirds of the bound.
     seed
         The same seed gives the same ensemble.
+    prior
+        Laws of distances expected beforehand, of (longs, shorts), such as
+        `powderkeg.analytics.distance_prior.measured_priors` returns; a note says where they come from.
 
     Raises
     ------
@@ -95,8 +100,15 @@ def calibration(
                 floor=max(FLOOR_SHARE * mean, 1e-9),
                 generator=np.random.default_rng([seed, number]),
                 embargo=embargo,
+                distances=prior[number],
             )
         )
+        if prior[number] != BUILT_IN:
+            expected = prior[number]
+            notes.append(
+                f"{name}s: distances expected at a median of {expected.median:.1%} and sigma "
+                f"{expected.sigma:.2f}, from {expected.source}"
+            )
         if sides[-1].stage == 0 and used < FEWEST_INTERVALS:
             notes.append(f"{name}s: {used} intervals, fewer than {FEWEST_INTERVALS}: fell back to the prior")
         elif sides[-1].stage == 0 and not observed.any():

@@ -23,12 +23,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
 from powderkeg.core.event_scores import tweedie_deviance
-from powderkeg.core.laws import PRIOR_SCALE, Law, LawTable, all_laws, law_table
+from powderkeg.core.laws import BUILT_IN, PRIOR_SCALE, DistancePrior, Law, LawTable, all_laws, law_table
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import FloatArray, IntArray, read_only
 
@@ -63,6 +63,8 @@ class SideCalibration:
         How many were fitted on.
     deviance
         Held-out mean deviance by stage, of the stages that were tried; empty if none could be.
+    prior
+        The law of distances that was expected beforehand.
     """
 
     stage: int
@@ -72,6 +74,7 @@ class SideCalibration:
     dispersion: float
     intervals: int
     deviance: dict[int, float]
+    prior: DistancePrior = BUILT_IN
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", read_only(self.scales))
@@ -135,6 +138,7 @@ def calibrated_side(
     members: int = MEMBERS,
     table: LawTable | None = None,
     prior: bool = True,
+    distances: DistancePrior = BUILT_IN,
 ) -> SideCalibration:
     """Return the calibration of one side.
 
@@ -158,6 +162,9 @@ def calibrated_side(
         Size of the ensemble, at least 1.
     table, prior
         Other laws to choose from, and False to weigh them by the data alone: for ablations, with stage 2.
+    distances
+        The law of distances expected beforehand, such as one measured elsewhere
+        (`powderkeg.analytics.distance_prior`): what stages 0 and 1 stand on, and stage 2 is drawn to.
 
     Raises
     ------
@@ -167,11 +174,11 @@ def calibrated_side(
     """
     deviance: dict[int, float] = {}
     if stage is None:
-        stage, deviance = chosen_stage(layers, observed, floor=floor, embargo=embargo)
+        stage, deviance = chosen_stage(layers, observed, floor=floor, embargo=embargo, distances=distances)
     _check(stage, observed)
     if stage == 0:
-        return _prior_members(layers, observed, floor, generator, members, deviance)
-    table = _candidates(stage) if table is None else table
+        return _prior_members(layers, observed, floor, generator, members, deviance, distances)
+    table = _candidates(stage, distances) if table is None else table
     predicted = _predictions(layers, table, observed, floor)
     counts = _resamples(generator, len(observed), block, members)
     scales, objective = _weighed(predicted, observed, counts, table, prior=prior)
@@ -184,6 +191,7 @@ def calibrated_side(
         dispersion=1.0,
         intervals=len(observed),
         deviance=deviance,
+        prior=distances,
     )
     if stage == 3:
         side = replace(side, stage=3, tilt=_dictionary_tilt(layers, observed, side, floor))
@@ -191,7 +199,13 @@ def calibrated_side(
 
 
 def chosen_stage(
-    layers: FloatArray, observed: FloatArray, *, floor: float, embargo: int, folds: int = 4
+    layers: FloatArray,
+    observed: FloatArray,
+    *,
+    floor: float,
+    embargo: int,
+    folds: int = 4,
+    distances: DistancePrior = BUILT_IN,
 ) -> tuple[int, dict[int, float]]:
     """Return the stage to use, and the mean deviance of each on intervals that it was not fitted on.
 
@@ -213,7 +227,9 @@ def chosen_stage(
             continue
         flat = layers[test].reshape(stop - start, -1)
         predicted = [
-            product(flat, _point(layers[train], observed[train], stage, floor).reshape(-1, 1))[:, 0]
+            product(flat, _point(layers[train], observed[train], stage, floor, distances).reshape(-1, 1))[
+                :, 0
+            ]
             for stage in STAGES
         ]
         parts.append(
@@ -232,9 +248,9 @@ def chosen_stage(
     return int(np.argmax(better)), means
 
 
-@cache
-def _candidates(stage: int) -> LawTable:
-    return law_table((Law(),)) if stage == 1 else all_laws()
+@lru_cache(maxsize=16)
+def _candidates(stage: int, distances: DistancePrior) -> LawTable:
+    return law_table((distances.law,), distances) if stage == 1 else all_laws(prior=distances)
 
 
 def _check(stage: int, observed: FloatArray) -> None:
@@ -299,11 +315,13 @@ def _resamples(generator: np.random.Generator, count: int, block: int, members: 
     return np.asarray(counts.reshape(members, count), np.float64)
 
 
-def _point(layers: FloatArray, observed: FloatArray, stage: int, floor: float) -> FloatArray:
+def _point(
+    layers: FloatArray, observed: FloatArray, stage: int, floor: float, distances: DistancePrior
+) -> FloatArray:
     """Return the posterior mean factor on each world's liquidations, shape (16, 4), without resampling."""
     if stage == 0:
-        return Law().releasing
-    table = _candidates(stage)
+        return distances.law.releasing
+    table = _candidates(stage, distances)
     predicted = _predictions(layers, table, observed, floor)
     scales, objective = _weighed(predicted, observed, np.ones((1, len(observed))), table)
     weights = _posterior(objective)[0] * scales[0]
@@ -351,9 +369,10 @@ def _prior_members(
     generator: np.random.Generator,
     members: int,
     deviance: dict[int, float],
+    distances: DistancePrior,
 ) -> SideCalibration:
     """Return draws from the prior; nothing is fitted but the dispersion, where there is anything to see."""
-    table = all_laws((0.0,))
+    table = all_laws((0.0,), distances)
     objective = np.broadcast_to(table.penalty, (members, len(table)))
     chosen = _drawn(np.asarray(objective), generator)
     side = SideCalibration(
@@ -364,6 +383,7 @@ def _prior_members(
         dispersion=1.0,
         intervals=len(observed),
         deviance=deviance,
+        prior=distances,
     )
     if len(observed) >= FEWEST_INTERVALS and np.any(observed > 0):
         return replace(side, dispersion=_dispersion(layers, observed, side, floor))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from powderkeg.core.arguments import positive
 from powderkeg.core.named_models import (
     DISTANCE_SIGMA,
     MEDIAN_DISTANCE,
@@ -21,8 +22,10 @@ from powderkeg.core.named_models import (
 )
 from powderkeg.model.arrays import FloatArray, read_only
 
-MEDIANS = tuple(float(median) for median in MEDIAN_DISTANCE * 1.2 ** np.arange(-6, 7))
-SIGMAS = (0.5, 0.7, DISTANCE_SIGMA, 1.1, 1.3)
+# Laws to choose from, around a prior's own: factors on its median, steps from its width.
+MEDIAN_FACTORS = tuple(float(factor) for factor in 1.2 ** np.arange(-6, 7))
+SIGMA_STEPS = (-0.4, -0.2, 0.0, 0.2, 0.4)
+_NARROWEST = 0.1
 # The prior mix, one that turns over slowly and one that turns over fast.
 TURNOVER_MIXES = (TURNOVER_WEIGHTS, (0.5, 0.3, 0.15, 0.05), (0.05, 0.15, 0.3, 0.5))
 DIFFUSE_SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -62,13 +65,53 @@ class Law:
         spread = distances[:, None] * np.asarray(self.turnover)
         return np.asarray((1 - self.diffuse_share) * self.standing + self.diffuse_share * spread)
 
+
+@dataclass(frozen=True, slots=True)
+class DistancePrior:
+    """Where the law of distances of one side is expected before any liquidation is seen, and how surely.
+
+    Attributes
+    ----------
+    median, sigma
+        Of the law of distances, as in `Law`.
+    median_error
+        Standard deviation of the log of the median, > 0.
+    sigma_error
+        Standard deviation of sigma, > 0.
+    source
+        Who says so.
+
+    Raises
+    ------
+    InputError
+        A number is not finite and above 0.
+    """
+
+    median: float = MEDIAN_DISTANCE
+    sigma: float = DISTANCE_SIGMA
+    median_error: float = PRIOR_MEDIAN
+    sigma_error: float = PRIOR_SIGMA
+    source: str = "built in"
+
+    def __post_init__(self) -> None:
+        for name in ("median", "sigma", "median_error", "sigma_error"):
+            positive(f"prior: {name}", getattr(self, name))
+
     @property
-    def penalty(self) -> float:
-        """Minus twice the log prior of the law, without its scale and up to a constant."""
+    def law(self) -> Law:
+        """The law that is expected."""
+        return Law(self.median, self.sigma)
+
+    def penalty(self, law: Law) -> float:
+        """Return minus twice the log prior of `law`, without its scale and up to a constant."""
         return float(
-            (np.log(self.median / MEDIAN_DISTANCE) / PRIOR_MEDIAN) ** 2
-            + ((self.sigma - DISTANCE_SIGMA) / PRIOR_SIGMA) ** 2
+            (np.log(law.median / self.median) / self.median_error) ** 2
+            + ((law.sigma - self.sigma) / self.sigma_error) ** 2
         )
+
+
+BUILT_IN = DistancePrior()
+"""What `powderkeg.core.named_models.worlds` stands for, the same on both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +125,7 @@ class LawTable:
     standing, releasing
         Shape (K, 16, 4).
     penalty
-        Shape (K,).
+        Under the prior, shape (K,).
     """
 
     laws: tuple[Law, ...]
@@ -94,13 +137,13 @@ class LawTable:
         return len(self.laws)
 
 
-def law_table(laws: tuple[Law, ...]) -> LawTable:
-    """Return `laws` as arrays."""
+def law_table(laws: tuple[Law, ...], prior: DistancePrior = BUILT_IN) -> LawTable:
+    """Return `laws` as arrays, with what they pay under `prior`."""
     return LawTable(
         laws=laws,
         standing=read_only(np.stack([law.standing for law in laws])),
         releasing=read_only(np.stack([law.releasing for law in laws])),
-        penalty=read_only([law.penalty for law in laws]),
+        penalty=read_only([prior.penalty(law) for law in laws]),
     )
 
 
@@ -110,13 +153,14 @@ def single_distance_laws() -> LawTable:
     return law_table(tuple(Law(distance, 0.1, mix) for mix in TURNOVER_MIXES for distance in distances))
 
 
-def all_laws(diffuse_shares: tuple[float, ...] = DIFFUSE_SHARES) -> LawTable:
-    """Return every law that a calibration of the second stage chooses from: 195 times the diffuse shares."""
+def all_laws(diffuse_shares: tuple[float, ...] = DIFFUSE_SHARES, prior: DistancePrior = BUILT_IN) -> LawTable:
+    """Return every law that a calibration of the second stage chooses from, around that of `prior`.
+
+    195 times the diffuse shares; fewer where the prior is so narrow that some widths would not be above 0.
+    """
+    medians = [prior.median * factor for factor in MEDIAN_FACTORS]
+    sigmas = [sigma for step in SIGMA_STEPS if (sigma := round(prior.sigma + step, 12)) >= _NARROWEST]
+    laws = itertools.product(TURNOVER_MIXES, medians, sigmas, diffuse_shares)
     return law_table(
-        tuple(
-            Law(median, sigma, turnover, share)
-            for turnover, median, sigma, share in itertools.product(
-                TURNOVER_MIXES, MEDIANS, SIGMAS, diffuse_shares
-            )
-        )
+        tuple(Law(median, sigma, turnover, share) for turnover, median, sigma, share in laws), prior
     )
