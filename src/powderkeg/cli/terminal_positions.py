@@ -53,7 +53,7 @@ def print_changes(result: MeasuredChanges) -> None:
     _print(table)
     if result.positions:
         table = _table(
-            "account", "side", "notional", "what", "distance", "crossed by", "margin moved",
+            "account", "side", "notional", "what", "distance", "crossed", "margin",
             title="Liquidated, close, or with collateral moved", left=(0, 1, 3),
         )  # fmt: skip
         for one in result.positions:
@@ -62,7 +62,7 @@ def print_changes(result: MeasuredChanges) -> None:
                 _coloured(one.position_side, one.position_side),
                 usd(one.notional),
                 ", ".join(_words(one)),
-                f"{_percent(one.distance_before)} to {_percent(one.distance_after)}",
+                f"{_percent(one.distance_before)} → {_percent(one.distance_after)}",
                 _percent(one.crossed_by) if one.crossed_by is not None and one.crossed_by >= 0 else "-",
                 f"{'+' if one.collateral > 0 else '-'}{usd(abs(one.collateral))}" if one.collateral else "-",
             )
@@ -167,7 +167,7 @@ def _coloured(text: str, side: str) -> Text:
 
 
 def _table(*headings: str, title: str, left: tuple[int, ...] = (0,)) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="left" if number in left else "right", overflow="fold")
     return table
