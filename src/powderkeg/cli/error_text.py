@@ -21,7 +21,7 @@ _ARGUMENTS = (
         "symbol",
         "venue",
     ),
-    *("at", "start", "end", "step", "embargo", "models", "model", "output", "limit"),
+    *("at", "start", "end", "step", "embargo", "models", "model", "output", "limit", "share"),
     *(
         "bars",
         "open_interest",

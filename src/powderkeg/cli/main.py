@@ -9,6 +9,7 @@ import typer
 
 from powderkeg.cli.backfill_command import backfill
 from powderkeg.cli.calibrate_command import calibrate
+from powderkeg.cli.census_command import census_app
 from powderkeg.cli.compare_command import compare
 from powderkeg.cli.demo_command import demo
 from powderkeg.cli.error_text import in_options
@@ -18,10 +19,12 @@ from powderkeg.cli.lake_command import lake_app
 from powderkeg.cli.liquidations_command import liquidations
 from powderkeg.cli.map_command import liquidation_map
 from powderkeg.cli.models_command import models
+from powderkeg.cli.positions_command import positions
 from powderkeg.cli.price_command import price
 from powderkeg.cli.record_command import record
 from powderkeg.cli.score_command import score
 from powderkeg.cli.score_simulated_command import score_simulated
+from powderkeg.cli.squeeze_command import squeeze
 from powderkeg.cli.venues_command import venues
 from powderkeg.errors import PowderkegError
 from powderkeg.version import __version__
@@ -38,6 +41,8 @@ app = typer.Typer(
 )
 app.command("map")(liquidation_map)
 app.command("heatmap")(heatmap)
+app.command("positions")(positions)
+app.command("squeeze")(squeeze)
 app.command("price")(price)
 app.command("calibrate")(calibrate)
 app.command("compare")(compare)
@@ -50,6 +55,7 @@ app.command("record")(record)
 app.command("liquidations")(liquidations)
 app.command("fake-venue")(fake_venue)
 app.command("demo")(demo)
+app.add_typer(census_app)
 app.add_typer(lake_app)
 
 

@@ -25,10 +25,13 @@ class FakeHttpServer:
         Base url, known from construction on.
     requests
         Paths with queries that were asked, in order.
+    spent
+        When each of them came, seconds of a clock that only rises, and what it costs.
     """
 
     def __init__(self, dialect: Dialect, market: FakeMarket, faults: Faults, port: int = 0) -> None:
         self.requests: list[str] = []
+        self.spent: list[tuple[float, int]] = []
         outer = self
 
         class Handler(_Handler):
@@ -36,6 +39,7 @@ class FakeHttpServer:
             server_market = market
             server_faults = faults
             asked = outer.requests
+            spent = outer.spent
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
@@ -60,6 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_market: ClassVar[FakeMarket]
     server_faults: ClassVar[Faults]
     asked: ClassVar[list[str]]
+    spent: ClassVar[list[tuple[float, int]]]
     protocol_version = "HTTP/1.1"
     # Otherwise each answer waits for an acknowledgement of its head.
     disable_nagle_algorithm = True
@@ -76,10 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self, body: bytes) -> None:
         parts = urlsplit(self.path)
         self.asked.append(self.path if not body else f"{self.path} {body.decode('utf-8', 'replace')}")
+        call = Call(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), body)
+        self.spent.append((time.monotonic(), self.server_dialect.weight(call)))
         fault = self.server_faults.next_http(parts.path)
         if fault is not None and not self._strike(fault):
             return
-        call = Call(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), body)
         answer = self.server_dialect.answer(call, self.server_market)
         if answer is None or (fault and fault.kind == "not_found"):
             self._send(404, json.dumps({"error": "not found"}).encode())

@@ -13,6 +13,14 @@ from typing import Any
 import msgspec
 
 from powderkeg.fake_venues.dialect import Call, Dialect, FakeMarket, Heard
+from powderkeg.fake_venues.hyperliquid_accounts import (
+    LEADERBOARD,
+    clearinghouse_state,
+    leaderboard,
+    spot_state,
+    users_of_trade,
+    weight_of,
+)
 from powderkeg.model.market_rows import (
     Bar,
     DepthLevel,
@@ -35,7 +43,6 @@ _TOKENS = {"USDC": 0, "USDE": 235, "USDH": 360}
 _CANDLES_KEPT, _FUNDINGS_AT_ONCE = 5000, 500
 _UNREADABLE = b"Failed to deserialize the JSON body into the target type"
 _NO_HASH = "0x" + 64 * "0"
-_SOMEONE, _SOMEONE_ELSE = "0x" + 40 * "1", "0x" + 40 * "2"
 
 
 def _candle(row: Bar, symbol: str, code: str) -> dict[str, Any]:
@@ -173,17 +180,29 @@ _ANSWERS: dict[str, Callable[[Mapping[str, Any], FakeMarket], Any]] = {
     "meta": lambda asked, market: _dexes(market).get(asked.get("dex", "")),
     "allPerpMetas": lambda _, market: list(_dexes(market).values()),
     "metaAndAssetCtxs": _meta_and_contexts,
+    "clearinghouseState": clearinghouse_state,
+    "spotClearinghouseState": spot_state,
 }
 
 
 def _answer(call: Call, market: FakeMarket) -> bytes | None:
+    if call.path == LEADERBOARD:
+        return msgspec.json.encode(leaderboard(market))
     if call.path != "/info":
         return None
     try:
         asked = msgspec.json.decode(call.body, type=dict[str, Any])
         return msgspec.json.encode(_ANSWERS[asked["type"]](asked, market))
-    except (msgspec.MsgspecError, KeyError, TypeError):
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
         return _UNREADABLE
+
+
+def _weight(call: Call) -> int:
+    """Return what a request costs; the leaderboard lives at a host that counts nothing."""
+    try:
+        return weight_of(msgspec.json.decode(call.body, type=dict[str, Any])) if call.path == "/info" else 0
+    except msgspec.MsgspecError:
+        return 20
 
 
 # --- stream -----------------------------------------------------------------------------------------------
@@ -228,7 +247,7 @@ def _trade(row: Trade, symbol: str) -> dict[str, Any]:
         "time": row.ts,
         "hash": _NO_HASH,
         "tid": int(row.trade_id),
-        "users": [_SOMEONE, _SOMEONE_ELSE],
+        "users": users_of_trade(int(row.trade_id)),
     }
 
 
@@ -259,4 +278,5 @@ DIALECT = Dialect(
     opened=lambda _: (),
     heard=_heard,
     frames=_frames,
+    weight=_weight,
 )

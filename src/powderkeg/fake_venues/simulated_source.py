@@ -11,6 +11,7 @@ from powderkeg.fake_venues.scripted_market import Series
 from powderkeg.model.arrays import FloatArray
 from powderkeg.model.market_rows import (
     Bar,
+    DeleveragingSignal,
     DepthLevel,
     FundingRate,
     InstrumentRow,
@@ -32,10 +33,12 @@ from powderkeg.simulation.emission import VenueEmission
 _LENGTHS = (MINUTE, 5 * MINUTE, HOUR)
 _BOOK_LEVELS, _BOOK_STEP = 20, 0.0001
 _FUND = 1e8
+_TRIGGER = -0.3
+_TOLD_AGAIN = MINUTE // 2
 
 
 def simulated_series(
-    emission: VenueEmission, symbol: str, *, price_meaning: str = "fill", books_since: int | None = None
+    emission: VenueEmission, symbol: str, *, price_meaning: str = "fill", live_since: int | None = None
 ) -> dict[Series, Sequence[MarketRow]]:
     """Return what one simulated venue publishes as rows in house units, by table, symbol and variant.
 
@@ -52,8 +55,9 @@ def simulated_series(
         What the fake venue calls it.
     price_meaning
         What the fake venue's price of a liquidation is called, for the rows to say.
-    books_since
-        From when on to make order books, forty rows a minute; None makes none.
+    live_since
+        From when on to tell twice a minute what venues tell again and again: the mark price, and beside the
+        simulation's own an order book of forty rows and that no deleveraging is near. None makes none.
     """
     rows: dict[Series, Sequence[MarketRow]] = {}
     for length in _LENGTHS:
@@ -80,10 +84,11 @@ def simulated_series(
         FundingRate(int(ts), rate, emission.venue.funding_interval)
         for ts, rate in zip(emission.funding_ts, emission.funding_rate.tolist(), strict=True)
     ]
-    rows["mark_prices", symbol, "all"] = [
+    marks = [
         MarkPrice(int(ts) + MINUTE, close, close, None, None)
         for ts, close in zip(emission.ts, emission.mark_close.tolist(), strict=True)
     ]
+    rows["mark_prices", symbol, "all"] = marks
     rows["liquidations", symbol, "all"] = _liquidations(emission, price_meaning)
     rows["trades", symbol, "all"] = _trades(emission)
     rows["leverage_tiers", symbol, "all"] = [
@@ -99,8 +104,15 @@ def simulated_series(
         for number, tier in enumerate(emission.venue.tiers.tiers, start=1)
     ]
     rows["insurance_funds", symbol, "all"] = [InsuranceFund(int(emission.ts[0]), "USDT", _FUND)]
-    if books_since is not None:
-        rows["depth_levels", symbol, "all"] = _books(emission, books_since)
+    if live_since is not None:
+        rows["mark_prices", symbol, "all"] = sorted(
+            (*marks, *(row._replace(ts=row.ts + _TOLD_AGAIN) for row in marks if row.ts >= live_since))
+        )
+        rows["depth_levels", symbol, "all"] = _books(emission, live_since)
+        rows["deleveraging_signals", symbol, "all"] = [
+            DeleveragingSignal(ts, _FUND, None, 0.0, _TRIGGER)
+            for ts in range(live_since, int(emission.ts[-1]) + MINUTE, _TOLD_AGAIN)
+        ]
     return rows
 
 
@@ -216,14 +228,15 @@ def _books(emission: VenueEmission, since: int) -> list[DepthLevel]:
     for ts, mark, volume in zip(
         emission.ts.tolist(), emission.mark_close.tolist(), emission.volume.tolist(), strict=True
     ):
-        if ts < since:
+        if ts + MINUTE + _TOLD_AGAIN < since:
             continue
-        for side, sign in (("bid", -1), ("ask", 1)):
-            for level in range(_BOOK_LEVELS):
-                distance = _BOOK_STEP * (level + 1)
-                quantity = max(volume, 1e-6) * (level + 1) / _BOOK_LEVELS
-                price = mark * (1 + sign * distance)
-                rows.append(DepthLevel(ts + MINUTE, side, level, price, quantity))  # type: ignore[arg-type]
+        for told in (ts + MINUTE, ts + MINUTE + _TOLD_AGAIN):
+            for side, sign in (("bid", -1), ("ask", 1)):
+                for level in range(_BOOK_LEVELS):
+                    distance = _BOOK_STEP * (level + 1)
+                    quantity = max(volume, 1e-6) * (level + 1) / _BOOK_LEVELS
+                    price = mark * (1 + sign * distance)
+                    rows.append(DepthLevel(told, side, level, price, quantity))  # type: ignore[arg-type]
     return rows
 
 

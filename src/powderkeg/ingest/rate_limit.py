@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from powderkeg.venues.asking import RateLimit
 
-_SHARE = 0.9
+USED_SHARE = 0.9
 """Of the venue's budget: clocks differ, and others behind the same address ask too."""
 
 
@@ -33,7 +33,7 @@ class TokenBucket:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._rate = _SHARE * limit.weight / (limit.period_ms / 1000)
+        self._rate = USED_SHARE * limit.weight / (limit.period_ms / 1000)
         self._most = max(limit.weight / 10, 1.0)
         self._tokens = self._most
         self._clock = clock

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from powderkeg.errors import InputError
 from powderkeg.venues.asking import HistorySource, RateLimit, Refusal, SnapshotSource
+from powderkeg.venues.census import Census
 from powderkeg.venues.listening import Stream
 
 Completeness = Literal["every", "one per slot", "unknown", "none"]
@@ -85,6 +86,8 @@ class Venue:
         Table -> why this venue has none.
     history, snapshots, stream, semantics
         See there. Of several sources of one series the first that can answer a window is asked.
+    census
+        See there; None where positions are not public.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Venue:
     semantics: Semantics
     headers: Mapping[str, str] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
+    census: Census | None = None
 
     def snapshot(self, table: str) -> SnapshotSource:
         """Return the snapshot of this table.

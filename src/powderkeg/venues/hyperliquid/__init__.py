@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from powderkeg.venues.asking import RateLimit
+from powderkeg.venues.hyperliquid.accounts import CENSUS
 from powderkeg.venues.hyperliquid.answers import refusal
 from powderkeg.venues.hyperliquid.history import HISTORY
 from powderkeg.venues.hyperliquid.snapshots import SNAPSHOTS
@@ -12,13 +13,18 @@ from powderkeg.venues.venue import Regime, Semantics, Venue
 VENUE = Venue(
     name="hyperliquid",
     title="Hyperliquid",
-    urls={"rest": "https://api.hyperliquid.xyz", "stream": "wss://api.hyperliquid.xyz/ws"},
+    urls={
+        "rest": "https://api.hyperliquid.xyz",
+        "stream": "wss://api.hyperliquid.xyz/ws",
+        "leaderboard": "https://stats-data.hyperliquid.xyz",
+    },
     limits={"rest": RateLimit(weight=1_200, period_ms=60_000)},
     symbol=lambda coin: coin,
     refusal=refusal,
     history=HISTORY,
     snapshots=SNAPSHOTS,
     stream=STREAM,
+    census=CENSUS,
     semantics=Semantics(
         liquidation_completeness="none",
         liquidation_slot=None,
