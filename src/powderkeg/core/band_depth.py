@@ -7,8 +7,8 @@ Between bands depth is taken to grow evenly. Inside the first and beyond the las
 whose exponent a is fitted to the bands by least squares in logs, and held within 0.3 and 1.5. With fewer than
 two bands that hold anything a is 0.67: the shape that depth of bitcoin has near the middle according to a
 third party, and about what bands of 1 to 5 % show (0.71 and 0.77 in those of 2025-05-19 that
-binance-public-data issue 431 quotes, read 2026-11-25). Nearer than some 0.2 % a book rises more steeply,
-about as x: a power law there says too much.
+binance-public-data issue 431 quotes, read 2026-11-25). Nearer than some 0.2 % a recorded book
+rises more steeply, as x to x^2: a power law there says too much.
 """
 
 from __future__ import annotations
