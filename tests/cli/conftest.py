@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from typer.main import get_command
 
 from cli.served_venues import ServedVenues, served_venues
 from command_line import Command, Files, Finished
@@ -17,6 +19,7 @@ from powderkeg.cli.main import main
 from small_market import SmallMarket, small_market
 
 START = 1_767_225_600_000
+_command_tree = functools.cache(get_command)
 
 
 @pytest.fixture
@@ -24,6 +27,8 @@ def powderkeg(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     """Return a function that runs a line, and further arguments, and returns what it left behind."""
     # A console reads the width of the terminal once, when it is made.
     monkeypatch.setattr(terminal.output, "_width", 120)
+    # The tree of commands is the same each time, and takes longer to build than most of them to run.
+    monkeypatch.setattr("typer.main.get_command", _command_tree)
 
     def run(line: str, *arguments: str | Path) -> Finished:
         monkeypatch.setattr("sys.argv", ["powderkeg", *line.split(), *map(str, arguments)])

@@ -29,11 +29,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def filled(powderkeg: Command, settings: Path, lake: Path) -> dict[str, Any]:
-    """Ask for a map, which fills the lake with what it lacks, and return the map."""
+    """Return the map that the first test to need it asked for, which filled the lake."""
     settings.write_text(settings.read_text().replace(str(settings.parent / "lake"), str(lake)))
-    found = powderkeg(f"{BOTH} --json --settings", settings)
-    assert (found.status, found.err) == (0, "")
-    result: dict[str, Any] = json.loads(found.out)
+    answer = lake.with_name("answer.json")
+    if not answer.exists():
+        found = powderkeg(f"{BOTH} --json --settings", settings)
+        assert (found.status, found.err) == (0, "")
+        answer.write_text(found.out)
+    result: dict[str, Any] = json.loads(answer.read_text())
     return result
 
 
@@ -116,6 +119,13 @@ def test_the_lake_alone_gives_the_same_map_and_asks_nobody(
     assert early["mark_price"] != filled["mark_price"]
 
 
+def test_a_venue_that_is_named_twice_counts_once(
+    powderkeg: Command, settings: Path, filled: dict[str, Any]
+) -> None:
+    line = "map BTC --venues binance,bybit,Binance --since 13d --offline --json --settings"
+    assert json.loads(powderkeg(line, settings).out)["open_interest"] == filled["open_interest"]
+
+
 def test_a_venue_that_does_not_answer_is_left_out_with_the_reason(
     powderkeg: Command, served: ServedVenues, settings: Path
 ) -> None:
@@ -152,7 +162,11 @@ def test_a_venue_that_lists_no_such_coin_is_told_in_one_sentence(powderkeg: Comm
         ("BTC --bars bars.parquet", "BTC comes from the lake, --bars from a file; expected one of them"),
         ("BTC --at noon", "--at: 'noon' is not an ISO 8601 time"),
         ("BTC --since lately", "--since: 'lately' is neither a time"),
-        ("BTC --venues bybit --offline", "is no lake: it has no lake.json"),
+        ("BTC --venues bybit --offline", "there is no lake in "),
+        ("BTC --venues bybit --offline", "or fill one: powderkeg backfill bybit BTC --settings "),
+        ("BTC --offline --lake none", "Leave out --offline, or fill one: powderkeg backfill binance BTC"),
+        ("BTC --offline --lake none", "powderkeg backfill binance BTC --lake none --settings "),
+        ("BTC --offline --lake none", "is elsewhere, name it: --lake DIRECTORY, or the setting lake"),
         ("", "no coin and no files: name a coin"),
     ],
 )

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import stamina
 
 from cli.served_venues import SYMBOL, ServedVenues
 from command_line import Command
@@ -119,26 +118,49 @@ def test_what_was_pushed_is_in_the_lake_the_metrics_and_the_last_line(
     assert not any((lake.root / "live").rglob("*.segment"))
 
 
-def test_a_recording_ends_after_its_time_and_says_what_it_has(powderkeg: Command, settings: Path) -> None:
-    found = powderkeg("record bybit --tables trades --for 1s --settings", settings)
-    root = settings.parent / "lake"
-    assert (found.status, found.err) == (0, "")
-    assert re.fullmatch(rf"Recorded nothing yet(; \d+ segments? in the tables)?, in {root}\.\n", found.out)
-    assert Lake(root).read(DatasetKey("instruments", "bybit", SYMBOL)).height == 1
+def test_a_recording_that_reaches_nobody_ends_at_its_time_and_says_so(
+    powderkeg: Command, served: ServedVenues, settings: Path
+) -> None:
+    served.write_settings(settings, unreachable=["bybit", "binance"])
+    began = time.monotonic()
+    found = powderkeg("record bybit binance --tables trades --for 1s --settings", settings)
+    # Giving up by itself would take the venue's client a quarter of a minute.
+    assert time.monotonic() - began < 8
+    assert found.status == 1
+    assert found.out.startswith("Recorded nothing")
+    for name, path in (("bybit", "/v5/market/instruments-info"), ("binance", "/fapi/v1/exchangeInfo")):
+        (told,) = (line for line in found.err.splitlines() if f"{name} instruments" in line)
+        assert re.match(rf"Not reached: {name} instruments: {name} {path}\S*: .+; tried once", told)
+
+
+def test_a_venue_that_accepts_and_never_answers_does_not_hold_up_the_end(
+    powderkeg: Command, served: ServedVenues, settings: Path
+) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        settings.write_text(
+            re.sub(r'^rest = ".*"', f'rest = "{url}"', settings.read_text(), flags=re.MULTILINE)
+        )
+        began = time.monotonic()
+        found = powderkeg("record bybit --tables trades --for 100ms --settings", settings)
+    assert time.monotonic() - began < 8
+    assert found.status == 1
+    assert "Not reached: bybit instruments: Bybit had not answered when the recording ended" in found.err
 
 
 def test_a_venue_that_nobody_answers_for_is_told_and_does_not_keep_others_waiting(
     powderkeg: Command, served: ServedVenues, settings: Path
 ) -> None:
     served.write_settings(settings, unreachable=["binance"])
-    with stamina.set_testing(True, attempts=6):
-        found = powderkeg("record binance bybit --tables trades --for 2s --json --settings", settings)
+    found = powderkeg("record binance bybit --tables trades --for 1s --json --settings", settings)
     assert found.status == 0
     binance, bybit = json.loads(found.out.splitlines()[-1])["venues"]
     (waiting,) = binance["connections"]
     assert (waiting["connection"], waiting["state"]) == ("instruments", "waiting")
     assert waiting["reconnects"] >= 1
-    assert "tried 6 times" in waiting["trouble"]
+    assert "tried once" in waiting["trouble"]
     assert bybit["symbols"] == [SYMBOL]
     assert all(one["trouble"] == "" for one in bybit["connections"])
 
@@ -148,7 +170,20 @@ def test_a_venue_that_nobody_answers_for_is_told_and_does_not_keep_others_waitin
     [
         ("record bitmex", "venue is 'bitmex'; expected one of binance, bybit"),
         ("record bybit --coins DOGE", "symbol: Bybit lists no perpetual 'DOGE'"),
-        ("record bybit --tables candles", "tables: Bybit neither streams nor tells any of candles"),
+        (
+            "record bybit --tables trades,candles",
+            "tables: 'candles' cannot be recorded at Bybit; expected some of instruments, leverage_tiers,",
+        ),
+        (
+            "record hyperliquid --tables trades,liquidations",
+            "tables: 'liquidations' cannot be recorded at Hyperliquid (Hyperliquid: in no public feed",
+        ),
+        (
+            "record gate deribit --tables trades,deleveraging_signals",
+            "tables: 'deleveraging_signals' cannot be recorded at Gate, Deribit (Gate: ",
+        ),
+        ("record bybit --tables ,", "tables: none is named; expected some of instruments,"),
+        ("record bybit --coins ,", "coins: none is named; expected coins or symbols, such as BTC"),
         ("record bybit --for soon", "--for: 'soon' is not a length of time"),
         ("record bybit --metrics-port 70000", "Invalid value for '--metrics-port'"),
         ("record bybit --metrics-port {taken}", "--metrics-port: {taken} cannot be listened on"),
@@ -172,6 +207,17 @@ def test_what_cannot_begin_is_refused_with_status_2(
     assert "Traceback" not in found.err
     assert found.out == ""
     assert not Path("o.toml").exists()
+
+
+def test_a_table_that_one_venue_has_is_recorded_there_and_said_to_lack_elsewhere(
+    powderkeg: Command, served: ServedVenues, settings: Path
+) -> None:
+    line = "record binance bybit --tables trades,deleveraging_signals --for 100ms --json --settings"
+    found = powderkeg(line, settings)
+    assert re.fullmatch(r"Without deleveraging_signals of binance: .+\n", found.err)
+    assert [one["venue"] for one in json.loads(found.out)["venues"]] == ["binance", "bybit"]
+    line = "record binance bybit Bybit --tables deleveraging_signals --for 100ms --json --settings"
+    assert [one["venue"] for one in json.loads(powderkeg(line, settings).out)["venues"]] == ["bybit"]
 
 
 def test_settings_that_are_unfit_stop_a_recording_before_it_begins(
@@ -210,13 +256,24 @@ def test_a_fake_venue_feeds_a_backfill_a_recording_and_a_map(powderkeg: Command,
         assert rows["open_interest"] > 0
         assert rows["leverage_tiers"] > 0
 
-        found = powderkeg("record bybit --tables trades --for 3s --settings", file)
-        assert found.status == 0
-        assert re.match(r"Recorded \d+ trades; \d+ segments in the tables, in ", found.out)
-        trades = Lake(tmp_path / "played-lake").read(DatasetKey("trades", "bybit", "TESTUSDT"))
+        line = "record bybit --tables trades,mark_prices,deleveraging_signals --for 3s --settings"
+        found = powderkeg(line, file)
+        assert (found.status, found.err) == (0, "")
+        lake = Lake(tmp_path / "played-lake")
+        assert re.fullmatch(
+            r"Recorded [\d,]+ deleveraging signals, [\d,]+ mark prices, ([\d,]+ open interest, )?[\d,]+ "
+            rf"trades; \d+ segments? in the tables, in {lake.root}\.\n",
+            found.out,
+        )
+        assert lake.read(DatasetKey("instruments", "bybit", "TESTUSDT")).height >= 1
+        trades = lake.read(DatasetKey("trades", "bybit", "TESTUSDT"))
         assert min(trades["price"]) > 0
         times = trades["ts"].to_list()
         assert times[-1] - times[0] >= 5 * MINUTE  # ten minutes pass in a second
+        for table in ("mark_prices", "deleveraging_signals"):
+            # After a minute without one Bybit's channels of these count as dead.
+            stamps = lake.read(DatasetKey(table, "bybit", "TESTUSDT"))["ts"]
+            assert stamps.diff().drop_nulls().max() == MINUTE // 2
 
         found = powderkeg("map TEST --venues bybit --since 2d --json --settings", file)
         assert found.status == 0
@@ -228,6 +285,19 @@ def test_a_fake_venue_ends_after_its_time(powderkeg: Command, tmp_path: Path) ->
     found = powderkeg("fake-venue bybit --days 3 --for 100ms --output", tmp_path / "short.toml")
     assert (found.status, found.err) == (0, "")
     assert (tmp_path / "short.toml").is_file()
-    refused = powderkeg("fake-venue bybit --days 3 --for 100ms --output", tmp_path / "nowhere" / "o.toml")
-    assert refused.status == 2
-    assert "nowhere/o.toml cannot be written: No such file or directory" in " ".join(refused.err.split())
+
+
+def test_a_fake_venue_finds_that_it_cannot_write_before_it_simulates(
+    powderkeg: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def simulated(*_: object, **__: object) -> None:
+        pytest.fail("it simulates first")
+
+    monkeypatch.setattr("powderkeg.simulation.market.simulated_market", simulated)
+    for output, reason in (
+        (tmp_path / "nowhere" / "o.toml", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        found = powderkeg("fake-venue bybit --for 100ms --output", output)
+        assert found.status == 2
+        assert f"{output} cannot be written: {reason}" in " ".join(found.err.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import threading
 from pathlib import Path
@@ -99,6 +100,48 @@ def test_what_is_no_question_to_the_lake_is_refused_in_words_of_duckdb(
     with pytest.raises(InputError, match=expected):
         lake.sql(query)
     assert [path.name for path in tmp_path.iterdir()] == [lake.root.name]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "DATE 'infinity'",
+        "DATE '-infinity'",
+        "DATE '10000-01-01'",
+        "DATE '0001-01-01' - 1",
+        "TIMESTAMP 'infinity'",
+        "TIMESTAMPTZ '-infinity'",
+        "TIMESTAMP '10000-01-01'",
+        "'infinity'::TIMESTAMP_S",
+        "'-infinity'::TIMESTAMP_MS",
+        "'infinity'::TIMESTAMP_NS",
+        "[[DATE 'infinity'], []]",
+        "array_value(DATE '2025-01-01', DATE 'infinity')",
+        "{'a': {'b': TIMESTAMP 'infinity'}}",
+        "map {1: TIMESTAMP 'infinity'}",
+        "map {DATE 'infinity': 1}",
+    ],
+)
+def test_times_that_no_date_of_python_is_are_refused_with_the_column(lake: Lake, value: str) -> None:
+    query = f"SELECT close, {value} AS latest FROM bars"  # noqa: S608
+    with pytest.raises(InputError, match=r"sql: column 'latest' holds infinity .* cast it to text"):
+        lake.sql(query)
+    assert lake.sql(f"SELECT ({value})::VARCHAR AS latest").item()
+
+
+def test_the_first_and_last_times_of_python_are_answers(lake: Lake) -> None:
+    query = """SELECT DATE '0001-01-01' AS a, DATE '9999-12-31' AS b, TIMESTAMP '0001-01-01' AS c,
+        TIMESTAMP '9999-12-31 23:59:59.999999' AS d, TIMESTAMP_S '2025-01-02 03:04:05' AS e,
+        [DATE '9999-12-31', NULL] AS f, NULL::DATE AS g, map {1: DATE '2025-01-01'} AS h, []::DATE[] AS i"""
+    (row,) = lake.sql(query).drop("h").rows()
+    assert [str(value) for value in row[:5]] == [
+        "0001-01-01",
+        "9999-12-31",
+        "0001-01-01 00:00:00",
+        "9999-12-31 23:59:59.999999",
+        "2025-01-02 03:04:05",
+    ]
+    assert row[5:] == ([dt.date(9999, 12, 31), None], None, [])
 
 
 def test_a_variable_of_the_caller_is_no_table(lake: Lake) -> None:

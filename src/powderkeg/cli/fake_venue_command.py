@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from powderkeg.errors import OutputError
 from powderkeg.model.times import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Scenario = Literal["calm", "trending", "short_squeeze", "long_cascade", "both"]
 _TICK = 0.25
+_ACCOUNTS = 2_000
 
 
 def fake_venue(
@@ -54,6 +56,7 @@ def fake_venue(
 
     seconds = None if lasting is None else duration(lasting, "--for") / 1000
     asked = venues_of(venues) if venues else venues_of()
+    _check_writable(output)
     now = time.time_ns() // 1_000_000
     with working(f"Simulating {days} days"):
         markets = _markets([one.name for one in asked], coin, scenario, days, seed, now)
@@ -61,6 +64,8 @@ def fake_venue(
         served = []
         for one in asked:
             streamed = {table for feed in one.stream.feeds for table in feed.tables}
+            if not any("deleveraging_signals" in feed.tables and feed.silence for feed in one.stream.feeds):
+                streamed.discard("deleveraging_signals")  # a channel of warnings, while nothing is near
             pushed = [table for table in STREAMED if table in streamed]
             fake = FakeVenue(dialect(one.name), markets[one.name], pushed=pushed)
             served.append((one, stack.enter_context(fake)))
@@ -74,7 +79,7 @@ def fake_venue(
             f"ends {iso(last)}. Invented prices.\nwrote {output}. In another terminal:\n"
             f"  powderkeg record --settings {output}\n  powderkeg map {coin} --settings {output}\n"
         )
-        _run([fake for _, fake in served], now, speed, seconds)
+        _run([fake for _, fake in served], speed, seconds)
 
 
 def _markets(
@@ -86,6 +91,7 @@ def _markets(
     import numpy as np
 
     from powderkeg.fake_venues.dialects import dialect
+    from powderkeg.fake_venues.fake_accounts import PopulatedMarket
     from powderkeg.fake_venues.scripted_market import ScriptedMarket
     from powderkeg.fake_venues.simulated_source import (
         shifted,
@@ -101,31 +107,47 @@ def _markets(
     market = simulated_market(np.random.default_rng(seed), scenario=scenario, days=days, venues=own)
     event = market.start + round(2 / 3 * days) * DAY
     told = shifted(market.venues[0], now // HOUR * HOUR + HOUR - event)
-    series = simulated_series(told, coin, books_since=now)
+    series = simulated_series(told, coin, live_since=now)
     found = {}
     for name in names:
         symbol = venue(name).symbol(coin)
         instrument = dialect(name).example(simulated_instrument(int(told.ts[0]), coin))
         rows = told_by(series, symbol, venue(name).semantics.liquidation_price)
-        found[name] = ScriptedMarket({symbol: instrument}, rows, now)
+        if venue(name).census is None:
+            found[name] = ScriptedMarket({symbol: instrument}, rows, now)
+        else:
+            found[name] = PopulatedMarket({symbol: instrument}, rows, now, count=_ACCOUNTS, seed=seed)
     return found
 
 
-def _write_settings(path: Path, urls: dict[str, dict[str, str]], coin: str) -> None:
-    from powderkeg.errors import OutputError
+def _check_writable(path: Path) -> None:
+    """Find out before the simulation whether the settings can be written; what is there stays as it is."""
+    there = path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise _not_written(path, error) from error
+    if not there:
+        path.unlink()
 
+
+def _write_settings(path: Path, urls: dict[str, dict[str, str]], coin: str) -> None:
     lines = [f'lake = "{path.with_suffix("")}-lake"', f'coins = ["{coin}"]']
     for venue, hosts in urls.items():
         lines += [f"\n[venues.{venue}.urls]", *(f'{host} = "{url}"' for host, url in hosts.items())]
     try:
         path.write_text("\n".join(lines) + "\n")
     except OSError as error:
-        raise OutputError(f"output: {path} cannot be written: {error.strerror}") from error
+        raise _not_written(path, error) from error
 
 
-def _run(venues: list[FakeVenue], start: int, speed: float, seconds: float | None) -> None:
-    """Move the venues' clocks until told to stop."""
-    began = time.monotonic()
+def _not_written(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"output: {path} cannot be written: {error.strerror}")
+
+
+def _run(venues: list[FakeVenue], speed: float, seconds: float | None) -> None:
+    """Move the venues' clocks, from this machine's on, until told to stop."""
+    start, began = time.time_ns() // 1_000_000, time.monotonic()
     try:
         while seconds is None or time.monotonic() - began < seconds:
             time.sleep(_TICK)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from powderkeg.cli import lake_options, options
-from powderkeg.errors import InputError, PowderkegError, VenueError
+from powderkeg.errors import InputError, LakeError, PowderkegError, VenueError
 from powderkeg.model.times import HOUR, duration_text, iso
 from powderkeg.model.window import Window
 
@@ -110,18 +111,40 @@ class MapSource:
         ------
         InputError
             Files are given too, or no venue has what a map needs; the message says why for each.
+        LakeError
+            No venue is to be asked, and there is no lake; the message says what fills one.
         """
-        from powderkeg.venues.registry import venues as venues_of
-
         if self.bars is not None or self.open_interest is not None:
             raise InputError(f"{coin} comes from the lake, --bars from a file; expected one of them")
         chosen = lake_options.settings_of(self.settings, self.lake)
         at = lake_options.now() if end is None else end
         window = Window.between(lake_options.time_of(self.since, "--since", at), at)
-        asked = venues_of(lake_options.names_of(self.venues, ())) if self.venues else _with_history()
-        store = lake_options.lake_of(chosen, create=not self.offline)
-        failed = {} if self.offline else _filled(asked, coin, window, store, chosen)
+        asked = _named_once(self.venues) if self.venues else _with_history()
+        if self.offline:
+            store, failed = self._existing(chosen, asked[0], coin), {}
+        else:
+            store = lake_options.lake_of(chosen, create=True)
+            failed = _filled(asked, coin, window, store, chosen)
         return _frames(asked, coin, window, store, self.bar_step or "5m", failed, behind)
+
+    def _existing(self, chosen: Settings, venue: Venue, coin: str) -> Lake:
+        from powderkeg.lake.market_lake import LAKE
+
+        if not (chosen.lake_path / LAKE).exists():
+            given = {"--lake": self.lake, "--settings": self.settings}
+            options = "".join(f" {name} {shlex.quote(str(path))}" for name, path in given.items() if path)
+            raise LakeError(
+                f"there is no lake in {chosen.lake_path}, and --offline asks no venue. Leave out --offline, "
+                f"or fill one: powderkeg backfill {venue.name} {coin}{options}. If your lake is elsewhere, "
+                "name it: --lake DIRECTORY, or the setting lake"
+            )
+        return lake_options.lake_of(chosen)
+
+
+def _named_once(names: str) -> tuple[Venue, ...]:
+    from powderkeg.venues.registry import venues
+
+    return tuple({one.name: one for one in venues(lake_options.names_of(names, ()))}.values())
 
 
 def _with_history() -> tuple[Venue, ...]:

@@ -114,14 +114,18 @@ class MeasurableSource(MapSource):
         history = self.snapshots(time)
         snapshot = history[-1]
         mark = float(snapshot.mark_price[snapshot.number_of(symbol)])
-        betas = None
+        betas, tiers = None, None
+        if self.positions is None:
+            from powderkeg.maps.lake_positions import lake_tiers
+
+            tiers = lake_tiers(self.opened_lake(), snapshot)
         if self.levels is LevelsName.JOINT:
             from powderkeg.maps.snapshot_betas import betas_of_lake, betas_of_snapshots
 
             betas = (
                 betas_of_snapshots(history, symbol, snapshot.as_of)
                 if self.positions
-                else betas_of_lake(self._lake(), snapshot, symbol)
+                else betas_of_lake(self.opened_lake(), snapshot, symbol)
             )
         return measured_map(
             snapshot,
@@ -130,6 +134,7 @@ class MeasurableSource(MapSource):
             open_interest=self.venue_open_interest(symbol, snapshot.as_of, mark),
             scaled=self.scaled,
             betas=betas,
+            tiers=tiers,
             source=self._source,
         )
 
@@ -166,7 +171,7 @@ class MeasurableSource(MapSource):
             stop = lake_options.now() if last is None else last
             times = column_times(stop - _WEEK if first is None else first, stop, length)
             columns = lake_snapshots(
-                self._lake(), self.venue or VENUE, times.tolist(), oldest=oldest or OLDEST, coin=symbol
+                self.opened_lake(), self.venue or VENUE, times.tolist(), oldest=oldest or OLDEST, coin=symbol
             )
         return measured_heatmap(columns, symbol, bars=self._bars(symbol), source=self._source)
 
@@ -183,14 +188,14 @@ class MeasurableSource(MapSource):
         from powderkeg.maps.lake_positions import OLDEST, lake_snapshot
 
         end = lake_options.now() if at is None else at
-        return [lake_snapshot(self._lake(), self.venue or VENUE, end, oldest=oldest or OLDEST)]
+        return [lake_snapshot(self.opened_lake(), self.venue or VENUE, end, oldest=oldest or OLDEST)]
 
     def venue_open_interest(self, symbol: str, at: int, mark: float) -> float | None:
         """Return the venue's open interest at that time, one side in USD; None where nothing tells it."""
         if self.positions is None:
             from powderkeg.maps.lake_positions import lake_open_interest
 
-            return lake_open_interest(self._lake(), self.venue or VENUE, symbol, at, mark)
+            return lake_open_interest(self.opened_lake(), self.venue or VENUE, symbol, at, mark)
         if self.open_interest is None:
             return None
         from powderkeg.maps.venue_open_interest import open_interest_at
@@ -230,5 +235,6 @@ class MeasurableSource(MapSource):
         columns = options.column_mapping(self.column).get("bars")
         return read_table(self.bars, "bars", symbol=symbol, venue=self.venue, columns=columns)
 
-    def _lake(self) -> Lake:
+    def opened_lake(self) -> Lake:
+        """Return the lake that the options or the settings name; raises LakeError where there is none."""
         return lake_options.lake_of(lake_options.settings_of(self.settings, self.lake))

@@ -46,26 +46,40 @@ def record(
 
     Every frame is safe on disk a tenth of a second after it came, and is moved into the lake's tables every
     few minutes. Reconnects, silent feeds and lost messages are found and kept as gaps. With --json a line
-    of JSON tells the state every ten seconds. Example: powderkeg record binance bybit --coins BTC,ETH
+    of JSON tells the state every ten seconds. The status is 1 if no venue was reached.
+
+    Example: powderkeg record binance bybit --coins BTC,ETH
     """
     import asyncio
 
-    from powderkeg.cli.record_view import ending, live_view, metrics_server, print_recorded
+    from powderkeg.cli.record_view import (
+        ending,
+        is_heard,
+        live_view,
+        metrics_server,
+        print_recorded,
+        print_without,
+    )
     from powderkeg.ingest.recorder_settings import RecorderSettings
-    from powderkeg.ingest.recording import RecordingRequest, record_venues
+    from powderkeg.ingest.recording import RecordingRequest, check_tables, record_venues, recorded_tables
     from powderkeg.model.times import duration
     from powderkeg.venues.registry import venues as venues_of
 
     chosen = lake_options.settings_of(settings, lake)
+    asked = tuple({one.name: one for one in (venues_of(venues) if venues else venues_of())}.values())
     wanted = lake_options.names_of(tables, _TABLES)
+    if tables is not None:
+        check_tables(asked, wanted)
+        print_without(asked, wanted)
     requests = [
         RecordingRequest(
             one,
             chosen.urls(one.name),
             lake_options.names_of(coins, chosen.symbols(one.name)),
-            [name for name in wanted if name not in one.unavailable],
+            own,
         )
-        for one in (venues_of(venues) if venues else venues_of())
+        for one in asked
+        if (own := [table for table in recorded_tables(one) if table in wanted])
     ]
     seconds = None if lasting is None else duration(lasting, "--for") / 1000
     how = RecorderSettings(
@@ -93,3 +107,5 @@ def record(
 
     asyncio.run(run())
     print_recorded(statuses, chosen.lake_path, as_json=as_json)
+    if not is_heard(statuses):
+        raise typer.Exit(1)

@@ -53,7 +53,7 @@ class RecorderCollector(Collector):
             up.add_metric([counts.venue, counts.name], float(counts.state == "listening"))
         trouble = GaugeMetricFamily(
             "powderkeg_recorder_trouble",
-            "1 while a segment cannot be moved into the tables.",
+            "1 while a segment cannot be moved into the tables, or a table not be merged.",
             labels=_CONNECTION[:1],
         )
         for status in self._statuses.values():

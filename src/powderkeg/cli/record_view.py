@@ -8,7 +8,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from powderkeg.cli.terminal import messages, output, print_json
+from powderkeg.cli.terminal_text import count_text
 from powderkeg.errors import OutputError
 
 if TYPE_CHECKING:
     from powderkeg.ingest.recorder_counts import ConnectionCounts
     from powderkeg.ingest.recorder_settings import RecorderStatus
+    from powderkeg.venues.venue import Venue
 
 Statuses = Mapping[str, "RecorderStatus"]
 _STATE_COLOURS = {"listening": "green", "connecting": "yellow", "waiting": "red", "stopped": "dim"}
@@ -123,11 +125,24 @@ def status_view(statuses: Statuses, rates: Rates) -> Group:
 
 
 def troubles_of_tables(statuses: Statuses) -> list[str]:
-    """Return a line for each venue of which a segment cannot be moved into the tables, with the reason."""
+    """Return a line for each venue whose segments cannot be moved or whose tables not merged, with why."""
+    return [f"{status.venue}: {status.trouble}" for status in statuses.values() if status.trouble]
+
+
+def is_heard(statuses: Statuses) -> bool:
+    """Return whether anything came of any venue, or may still come without that anything is wrong."""
+    return any(
+        counts.frames or not counts.trouble for status in statuses.values() for counts in status.connections
+    )
+
+
+def never_heard(statuses: Statuses) -> list[str]:
+    """Return a line for each connection that nothing came of, with the reason where there is one."""
     return [
-        f"{status.venue}: what is recorded is safe, but not in the tables: {status.trouble}"
+        f"Not reached: {counts.venue} {counts.name.removesuffix('-0')}: {counts.trouble}"
         for status in statuses.values()
-        if status.trouble
+        for counts in status.connections
+        if not counts.frames and counts.trouble
     ]
 
 
@@ -136,7 +151,7 @@ def summary_line(statuses: Statuses) -> str:
     rows = rows_by_table(statuses)
     told = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in sorted(rows.items()))
     segments = sum(status.segments for status in statuses.values())
-    moved = f"; {segments} segments in the tables" if segments else ""
+    moved = f"; {count_text(segments, 'segment')} in the tables" if segments else ""
     return f"{told or 'nothing yet'}{moved}"
 
 
@@ -167,12 +182,25 @@ def status_json(statuses: Statuses) -> dict[str, Any]:
     }
 
 
+def print_without(venues: Sequence[Venue], tables: Sequence[str]) -> None:
+    """Say which of the tables cannot be recorded at which of the venues, and why."""
+    from powderkeg.ingest.recording import recorded_tables
+
+    for venue in venues:
+        for table in tables:
+            if table not in recorded_tables(venue):
+                reason = venue.unavailable.get(table, "neither streamed nor told on request")
+                messages.print(Text(f"Without {table} of {venue.name}: {reason}"), soft_wrap=True)
+
+
 def print_recorded(statuses: Statuses, lake: Path, *, as_json: bool) -> None:
     """Print what was recorded in the end."""
     if as_json:
         print_json(status_json(statuses))
         return
     output.print(f"Recorded {summary_line(statuses)}, in {lake}.", soft_wrap=True)
+    for line in (*troubles_of_tables(statuses), *never_heard(statuses)):
+        messages.print(Text(line), soft_wrap=True)
     for status in statuses.values():
         for counts in status.connections:
             if counts.gaps or counts.dropped or counts.unreadable or counts.refused:

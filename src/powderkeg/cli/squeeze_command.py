@@ -16,6 +16,8 @@ from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
     from powderkeg.analytics.squeeze import Squeeze
+    from powderkeg.lake.market_lake import Lake
+    from powderkeg.maps.calibrated_model import Calibration
     from powderkeg.maps.liquidation_map import LiquidationMap
     from powderkeg.model.depth_curve import DepthCurve, Direction
     from powderkeg.model.market_frame import MarketFrame
@@ -58,8 +60,8 @@ Depth = Annotated[
     Path | None,
     typer.Option(
         "--depth",
-        help="Book levels (side, price, quantity) or bands (distance, notional). Default: an impact law "
-        "of the bars.",
+        help="Book levels (side, price, quantity) or bands (distance, notional). Default: the lake's, "
+        "or an impact law of the bars.",
         rich_help_panel=_SQUEEZE,
     ),
 ]
@@ -89,11 +91,15 @@ class Drawn:
     map
         The map.
     frames
-        Frames of its venues, for an impact law; none without bars.
+        Frames of the files, for an impact law; none without bars.
+    lake, instruments
+        Where to look for depth, and of which (venue, symbol); None for files.
     """
 
     map: LiquidationMap
-    frames: tuple[MarketFrame, ...]
+    frames: tuple[MarketFrame, ...] = ()
+    lake: Lake | None = None
+    instruments: tuple[tuple[str, str], ...] = ()
 
 
 @options.market_command
@@ -172,24 +178,31 @@ def _sides(side: SideName | None, prices: tuple[float, ...], mark: float) -> lis
     ]
 
 
-def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: object) -> Drawn:
+def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: str | Calibration) -> Drawn:
     from powderkeg.maps.aggregated_map import aggregated_map
     from powderkeg.maps.map_run import map_run
     from powderkeg.model.times import milliseconds
 
     if market.is_measured:
-        return Drawn(market.measured_map(coin, at).map, ())
+        counted = market.measured_map(coin, at).map
+        if market.positions is not None:
+            return Drawn(counted)
+        venue, _, symbol = counted.instrument.partition(":")
+        return Drawn(counted, lake=market.opened_lake(), instruments=((venue, symbol),))
     if coin is None:
         frame = market.from_files()
-        return Drawn(map_run(frame, model).map(at), (frame,))  # type: ignore[arg-type]
+        return Drawn(map_run(frame, model).map(at), (frame,))
     frames, _ = market.from_lake(coin, None if at is None else milliseconds(at, "--at"))
-    maps = [map_run(frame, model).map() for frame in frames]  # type: ignore[arg-type]
-    return Drawn(aggregated_map(maps, coin.upper()).total, tuple(frames))
+    maps = [map_run(frame, model).map() for frame in frames]
+    return Drawn(
+        aggregated_map(maps, coin.upper()).total,
+        lake=market.opened_lake(),
+        instruments=tuple((str(frame.venue), frame.symbol) for frame in frames),
+    )
 
 
 def _depth(market: MeasurableSource, drawn: Drawn, path: Path | None, direction: Direction) -> DepthCurve:
     from powderkeg.core.combined_depth import combined_depth
-    from powderkeg.core.impact_law import impact_depth
     from powderkeg.maps.depth_file import depth_of_file, law_of_bars
 
     if path is not None:
@@ -200,15 +213,13 @@ def _depth(market: MeasurableSource, drawn: Drawn, path: Path | None, direction:
             at=drawn.map.as_of,
             columns=options.column_mapping(market.column).get("depth"),
         )
+    if drawn.lake is not None:
+        from powderkeg.maps.lake_depth import lake_combined_depth
+
+        return lake_combined_depth(drawn.lake, drawn.instruments, direction, drawn.map.as_of).curve
     if not drawn.frames:
         raise InputError("no depth: positions say nothing of the book; give it with --depth")
-    curves = []
-    for frame in drawn.frames:
-        volume, volatility = law_of_bars(frame, drawn.map.as_of)
-        source = f"impact law of the bars of {frame.instrument}"
-        curves.append(
-            impact_depth(volume, volatility, direction=direction, source=source, as_of=drawn.map.as_of)
-        )
+    curves = [law_of_bars(frame, drawn.map.as_of, direction) for frame in drawn.frames]
     return curves[0] if len(curves) == 1 else combined_depth(curves)
 
 

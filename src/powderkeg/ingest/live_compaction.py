@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from powderkeg.errors import LakeError
@@ -21,12 +21,28 @@ _LOCK = ".compaction.lock"
 
 @dataclass(frozen=True, slots=True)
 class CompactedSegment:
-    """What became of a segment: rows by table, records read, and bytes that a crash left unreadable."""
+    """What became of a segment.
+
+    Attributes
+    ----------
+    path
+        Where it was.
+    rows
+        Rows that went into the tables, by table.
+    records
+        Records read.
+    unreadable_bytes
+        Bytes that a crash left unreadable at its end.
+    unmerged
+        For each dataset that took rows, why its parts could not be merged; empty where they could be, or
+        need not yet.
+    """
 
     path: Path
     rows: dict[str, int]
     records: int
     unreadable_bytes: int
+    unmerged: dict[DatasetKey, str] = field(default_factory=dict)
 
 
 def compact_segment(root: str | os.PathLike[str], path: Path) -> CompactedSegment:
@@ -35,6 +51,9 @@ def compact_segment(root: str | os.PathLike[str], path: Path) -> CompactedSegmen
     Every dataset takes the segment's rows under the segment's name, once; then the frames are archived and
     the segment is gone. Killed in between, the same call again does what is left. One segment of a venue is
     moved at a time, whichever processes do it; one that another has moved meanwhile holds nothing.
+
+    Datasets of many parts are merged at the end. One that cannot be, as with a damaged part, does not keep
+    the others from it, and is told in `unmerged`: the segment is moved all the same.
 
     Raises
     ------
@@ -50,7 +69,7 @@ def _compacted(lake: Lake, path: Path) -> CompactedSegment:
     _refuse_unfinished(path)
     segment = read_segment(path)
     rows: dict[str, int] = {}
-    keys: list[DatasetKey] = []
+    unmerged: dict[DatasetKey, str] = {}
     if segment.header is not None:
         found = segment_rows(venue(segment.header.venue), segment.header, segment)
         for key, dataset in found.items():
@@ -63,10 +82,9 @@ def _compacted(lake: Lake, path: Path) -> CompactedSegment:
                 batch=path.name,
             )
             rows[key.table] = rows.get(key.table, 0) + len(dataset.rows)
-        keys = list(found)
+        unmerged = dict.fromkeys(found, "")
     archived = lake.archive_segment(path)
-    damaged: LakeError | None = None
-    for key in keys:
+    for key in unmerged:
         # Whoever was killed just here left an id that nobody needs any more.
         batches = lake.applied_batches(key)
         lake.forget_batches(key, {one for one in batches if not (path.parent / one).exists()})
@@ -74,10 +92,8 @@ def _compacted(lake: Lake, path: Path) -> CompactedSegment:
             try:
                 lake.compact(key)
             except LakeError as error:
-                damaged = damaged or error  # told once the other datasets are merged
-    if damaged is not None:
-        raise damaged
-    return CompactedSegment(path, rows, archived.records, archived.end.unreadable_bytes)
+                unmerged[key] = str(error)
+    return CompactedSegment(path, rows, archived.records, archived.end.unreadable_bytes, unmerged)
 
 
 def finished_segments(root: str | os.PathLike[str], venue_name: str) -> list[Path]:

@@ -19,6 +19,7 @@ from powderkeg.ingest.segment_sink import SegmentSink
 from powderkeg.ingest.state_polls import StatePolls, poll_stream, polled_sources
 from powderkeg.ingest.stream_connection import StreamConnection
 from powderkeg.ingest.venue_client import VenueClient
+from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.lake.segments import SegmentHeader
 from powderkeg.model.instrument import Instrument
@@ -79,7 +80,8 @@ class Recorder:
         self._plans = connection_plans(client.venue, [instruments[one] for one in symbols], tables)
         self._polled = polled_sources(client.venue, tables)
         self._finished: asyncio.Queue[Path | None] = asyncio.Queue()
-        self._unmoved: list[Path] = []
+        self._unmoved: dict[Path, str] = {}
+        self._unmerged: dict[DatasetKey, str] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         if not self._plans and not self._polled:
             raise InputError(
@@ -116,7 +118,7 @@ class Recorder:
             finally:
                 compacting.cancel()
                 await asyncio.gather(compacting, return_exceptions=True)
-        if self.status.trouble:
+        if self._unmoved:
             raise LakeError(self.status.trouble)
 
     async def _until(self, stop: asyncio.Event, compacting: asyncio.Task[None]) -> None:
@@ -137,6 +139,8 @@ class Recorder:
         closed = await asyncio.gather(*(sink.close() for sink in self._sinks), return_exceptions=True)
         self._acknowledge()
         for counts in self.status.connections:
+            if counts.state == "connecting" and not counts.trouble:
+                counts.trouble = "it had not answered when the recording ended"
             counts.state = "stopped"
         for error in closed:
             if error is not None:
@@ -157,9 +161,7 @@ class Recorder:
         while (path := await self._finished.get()) is not None:
             if self._settings.compact and await self._moved(process, path):
                 # What could not be moved before, as on a full disk, may be now.
-                waiting, self._unmoved = self._unmoved, []
-                self.status.trouble = ""
-                for one in waiting:
+                for one in list(self._unmoved):
                     await self._moved(process, one)
 
     async def _moved(self, process: CompactionProcess, path: Path) -> bool:
@@ -167,14 +169,25 @@ class Recorder:
         try:
             compacted = await process.compact(path)
         except PowderkegError as error:
-            self._unmoved.append(path)
-            self.status.trouble = str(error)
+            self._unmoved[path] = str(error)
+            self.status.trouble = self._trouble()
             return False
+        self._unmoved.pop(path, None)
+        self._unmerged |= compacted.unmerged
+        self.status.trouble = self._trouble()
         self.status.segments += 1
         self.status.unreadable_bytes += compacted.unreadable_bytes
         for table, rows in compacted.rows.items():
             self.status.compacted_rows[table] = self.status.compacted_rows.get(table, 0) + rows
         return True
+
+    def _trouble(self) -> str:
+        """Return what is wrong with the tables now, the worst of it; empty if nothing is."""
+        for reason in self._unmoved.values():
+            return f"what is recorded is safe, but not in the tables: {reason}"
+        for reason in filter(None, self._unmerged.values()):
+            return f"what is recorded is in the tables, but not merged: {reason}"
+        return ""
 
     def _connection(self, plan: ConnectionPlan) -> StreamConnection:
         meanings = {

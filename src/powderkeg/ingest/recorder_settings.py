@@ -54,7 +54,8 @@ class RecorderStatus:
     unreadable_bytes
         What crashes left at the ends of segments.
     trouble
-        Why a segment could not be moved into tables, as long as any waits for that; it stays where it is.
+        What is wrong with the tables, as long as it is: a segment that could not be moved into them and
+        stays where it is, or a dataset that could not be merged.
     """
 
     venue: str

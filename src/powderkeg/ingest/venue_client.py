@@ -140,7 +140,8 @@ class VenueClient:
                     except PayloadError as error:
                         raise _TryAgainError(f"{self._name(request)}: {error}") from error
         except _TryAgainError as error:
-            raise VenueError(f"{error}; tried {self.patience.attempts} times") from error
+            times = "once" if self.patience.attempts == 1 else f"{self.patience.attempts} times"
+            raise VenueError(f"{error}; tried {times}") from error
         raise AssertionError("stamina ends with a value or an error")
 
     async def _verified(self, request: Request) -> bytes:

@@ -5,6 +5,7 @@ What is put into a statement here are names of our own and quoted paths; the use
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # Of DuckDB's types: what polars lacks, and what may hold it.
 _LACKING = {"interval", "union"}
 _NESTED = {"list", "array", "struct", "map"}
+# Of Python's dates, in days since 1970.
+_FIRST_DAY, _LAST_DAY = ((day - dt.date(1970, 1, 1)).days for day in (dt.date.min, dt.date.max))
 # For each table, the paths and entries of the parts of each of its datasets, by time.
 _Parts = dict[MarketTable, list[list[tuple[str, Part]]]]
 
@@ -39,14 +42,16 @@ _STEPS = {"venue": -5, "symbol": -4, "variant": -3}
 def query_result(datasets: Sequence[Dataset], query: str) -> pl.DataFrame:
     """Return the answer to one SELECT over a view for each table of `datasets`; see `Lake.sql`.
 
-    Columns of intervals and unions, and of what holds them, are text as DuckDB writes it: ``1 day``.
+    Columns of intervals and unions, and of what holds them, are text as DuckDB writes it: ``1 day``. Dates
+    and timestamps are of the years 1 to 9999.
 
     Raises
     ------
     MissingExtraError
         DuckDB is not installed.
     InputError
-        The query is no single SELECT, or DuckDB refuses it; the message is DuckDB's.
+        The query is no single SELECT, or DuckDB refuses it; the message is DuckDB's. Or its answer holds
+        ``infinity``, or another time that is not in the years 1 to 9999; the message names the column.
     LakeError
         A part is missing or cannot be read.
     """
@@ -85,19 +90,28 @@ def _answer(connection: duckdb.DuckDBPyConnection, parts: _Parts, query: str) ->
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise InputError(f"sql: {query!r} is not one SELECT; the lake is only read with SQL")
-        return pl.DataFrame(_representable(connection.sql(query)))
+        answer = pl.DataFrame(_representable(connection.sql(query)))
+    _refuse_endless(answer)
+    return answer
 
 
 def _representable(answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """Return an answer with its columns of types that polars lacks as DuckDB's text, such as ``1 day``."""
-    lacking = [_is_lacking(kind) for kind in answer.types]
-    if not any(lacking):
+    casts = [_cast(kind) for kind in answer.types]
+    if not any(casts):
         return answer
     columns = ", ".join(
-        f"#{number}{'::VARCHAR' if as_text else ''} AS {_quoted(name)}"
-        for number, (name, as_text) in enumerate(zip(answer.columns, lacking, strict=True), start=1)
+        f"#{number}{cast} AS {_quoted(name)}"
+        for number, (name, cast) in enumerate(zip(answer.columns, casts, strict=True), start=1)
     )
     return answer.project(columns)
+
+
+def _cast(kind: DuckDBPyType) -> str:
+    """Return the cast that makes polars read a column as it is; empty where it does without."""
+    if _is_lacking(kind):
+        return "::VARCHAR"
+    return "::TIMESTAMP" if kind.id == "timestamp_s" else ""  # whose infinity becomes a second of 1969
 
 
 def _is_lacking(kind: DuckDBPyType | int | list[str]) -> bool:
@@ -107,6 +121,41 @@ def _is_lacking(kind: DuckDBPyType | int | list[str]) -> bool:
     return kind.id in _LACKING or (
         kind.id in _NESTED and any(_is_lacking(child) for _, child in kind.children)
     )
+
+
+def _refuse_endless(answer: pl.DataFrame) -> None:
+    """Refuse dates and timestamps that Python has none for: polars panics when they are looked at."""
+    for column in answer:
+        for values in _innermost(column):
+            if isinstance(values.dtype, pl.Date | pl.Datetime):
+                least, most = _finite(values.dtype)
+                if not values.to_physical().is_between(least, most).all():
+                    raise InputError(
+                        f"sql: column {column.name!r} holds infinity or another time outside of the years 1 "
+                        "to 9999; cast it to text with ::VARCHAR, or leave such rows out with isfinite()"
+                    )
+
+
+def _innermost(values: pl.Series) -> Iterator[pl.Series]:
+    """Yield the values that lists and structures hold, at any depth; others as they are."""
+    if isinstance(values.dtype, pl.List | pl.Array):
+        yield from _innermost(values.explode())
+    elif isinstance(values.dtype, pl.Struct):
+        for name in values.struct.fields:
+            yield from _innermost(values.struct.field(name))
+    elif values.dtype.is_nested():  # a map; polars before 2 has lists of structures in its place
+        yield from _innermost(values.map.keys())
+        yield from _innermost(values.map.values())
+    else:
+        yield values
+
+
+def _finite(kind: pl.Date | pl.Datetime) -> tuple[int, int]:
+    """Return the first and the last number that stands for a time of the years 1 to 9999."""
+    if isinstance(kind, pl.Date):
+        return _FIRST_DAY, _LAST_DAY
+    a_day = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[kind.time_unit] * 86_400
+    return max(_FIRST_DAY * a_day, 2 - 2**63), min((_LAST_DAY + 1) * a_day - 1, 2**63 - 2)
 
 
 def _by_table(datasets: Sequence[Dataset], manifests: Sequence[Manifest]) -> _Parts:

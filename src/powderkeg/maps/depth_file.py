@@ -10,7 +10,7 @@ import polars as pl
 
 from powderkeg.core.band_depth import band_depth
 from powderkeg.core.book_depth import book_depth
-from powderkeg.core.volatility import ewma_volatility
+from powderkeg.core.impact_law import impact_depth, recent_flow
 from powderkeg.errors import InputError, WindowError
 from powderkeg.lake.column_names import missing_column, resolved_columns
 from powderkeg.lake.column_values import numbers_of, times_of
@@ -31,7 +31,7 @@ _SIDES = {
     "sell": "ask",
 }
 
-_FEWEST_BARS = 30
+_LAW_WINDOW = 7 * DAY
 
 
 def depth_of_file(
@@ -118,26 +118,15 @@ def depth_of_file(
     raise missing_column("depth", ["price", "distance"], table.columns, label=label)
 
 
-def law_of_bars(frame: MarketFrame, at: int) -> tuple[float, float]:
-    """Return (traded notional per day, volatility per root day) of the bars known at a time.
-
-    What the impact law needs where there is no book: the mean over the last seven days that are there.
+def law_of_bars(frame: MarketFrame, at: int, direction: Direction) -> DepthCurve:
+    """Return the depth that the impact law gives to the bars known at a time; see `core.impact_law`.
 
     Raises
     ------
     InputError
-        Fewer than thirty bars are known, or nothing was traded.
+        Too few bars are known, or nothing was traded or moved in them.
     """
-    rows = np.flatnonzero((frame.ts + frame.step <= at) & (frame.ts >= at - 7 * DAY))
-    valid = rows[frame.valid[rows]]
-    if len(valid) < _FEWEST_BARS:
-        raise InputError(
-            f"bars: {len(valid)} known in the week before {iso(at)}; expected {_FEWEST_BARS} for a law"
-        )
-    traded = float((frame.volume[valid] * frame.close[valid]).sum())
-    volatility = float(ewma_volatility(frame.close[rows], frame.step)[-1])
-    if not (traded > 0 and volatility > 0):
-        raise InputError(
-            f"bars: nothing traded or moved in the week before {iso(at)}; no impact law fits that"
-        )
-    return traded * DAY / (len(valid) * frame.step), volatility
+    rows = np.flatnonzero((frame.ts + frame.step <= at) & (frame.ts >= at - _LAW_WINDOW))
+    volume, volatility = recent_flow(frame.close[rows], frame.volume[rows], frame.step)
+    source = f"impact law of the bars of {frame.instrument}"
+    return impact_depth(volume, volatility, direction=direction, source=source, as_of=at)

@@ -11,6 +11,7 @@ from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.position_files import built_snapshot
 from powderkeg.model.account_positions import CROSS, ISOLATED, PositionSnapshot
+from powderkeg.model.instrument import TierTable
 from powderkeg.model.times import DAY, HOUR, MINUTE, duration_text, iso
 from powderkeg.model.window import Window
 
@@ -19,6 +20,7 @@ PERPETUALS = "perpetuals"
 OLDEST = DAY
 _MARK_AGE = 10 * MINUTE
 _INTEREST_AGE = 6 * HOUR
+_TIERS_AGE = 90 * DAY
 _MODES = {"cross": CROSS, "isolated": ISOLATED}
 
 
@@ -132,3 +134,29 @@ def _recorded_marks(lake: Lake, venue: str, at: int) -> dict[str, float]:
         if rows.height:
             marks[summary.key.symbol] = float(rows.sort("ts")["mark_price"][-1])
     return marks
+
+
+def lake_tiers(lake: Lake, snapshot: PositionSnapshot) -> dict[str, TierTable]:
+    """Return the margin tiers of a snapshot's coins as last published by its time, of those a lake holds."""
+    tables = {}
+    window = Window(snapshot.as_of - _TIERS_AGE, snapshot.as_of + 1)
+    for coin in snapshot.coins:
+        rows = _known_by(
+            lake, DatasetKey("leverage_tiers", snapshot.venue, coin), window, snapshot.as_of
+        ).filter(pl.col("ts") == pl.col("ts").max())
+        # Floors in base move with the price, and rates of the whole position jump: no table of this kind.
+        if rows.is_empty() or set(rows["unit"]) != {"quote"} or set(rows["applies_to"]) != {"part"}:
+            continue
+        rows = rows.sort("tier")
+        tables[coin] = TierTable.from_floors(
+            venue=snapshot.venue,
+            symbol=coin,
+            base=coin,
+            quote="USD",
+            as_of=iso(int(rows["ts"][0]))[:10],
+            source="the venue, recorded",
+            notional_floors=rows["notional_floor"].to_list(),
+            maintenance_margin_rates=rows["maintenance_margin_rate"].to_list(),
+            maximum_leverages=rows["maximum_leverage"].to_list(),
+        )
+    return tables

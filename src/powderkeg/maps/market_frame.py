@@ -118,7 +118,9 @@ def market_frame(
     _check_choice("open_interest_stamp", open_interest_stamp, get_args(Stamp))
     _check_choice("liquidation_side_meaning", liquidation_side_meaning, (None, *get_args(SideMeaning)))
     for kind in columns or {}:
-        _check_choice("columns", kind, tuple(name for name in get_args(Kind) if name not in ("positions", "depth")))
+        _check_choice(
+            "columns", kind, tuple(name for name in get_args(Kind) if name not in ("positions", "depth"))
+        )
     if not symbol.strip():
         raise InputError(f"symbol: {symbol!r}; expected a coin such as BTC, or an instrument's exact name")
     if not 0 < volume_scale < np.inf:
