@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from powderkeg.analytics.squeeze import Landing, Squeeze
+from powderkeg.analytics.squeeze_paths import PathReading
 from powderkeg.errors import InputError
 from powderkeg.maps import picture_style as style
 from powderkeg.maps.picture_text import distance_text, is_simulated, moment_text, origin_text, price_text, usd
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1800, 1000
 _MAIN = (30, 110, 1080, 760)
+_ABOVE_PATHS, _FAN, _HISTOGRAM = (30, 400, 1080, 470), (30, 100, 720, 220), (830, 100, 280, 220)
 _TABLES, _TABLE_WIDTH = 1230, 540
 _COLOURS = {"up": style.SHORT, "down": style.LONG}
 _WORDS = {"up": "bought at once", "down": "sold at once"}
@@ -28,12 +30,15 @@ _PRICE_TICKS, _ROWS = 12, 7
 _FARTHEST = 0.5
 
 
-def draw_squeeze(squeezes: Sequence[Squeeze], path: str | Path | None = None) -> Figure:
+def draw_squeeze(
+    squeezes: Sequence[Squeeze], path: str | Path | None = None, *, paths: Sequence[PathReading] = ()
+) -> Figure:
     """Return the figure of one or two directions, 1800 x 1000 pixels; write it to `path` if one is given.
 
     Across is the size of an order, up the price at which it comes to rest: the median over the members, with
     50 and 90 % bands, and dotted where it would rest if it forced nobody. A shaded stretch of price is a
-    self-sustaining zone: no order comes to rest inside it. Lines end where the book does.
+    self-sustaining zone: no order comes to rest inside it. Lines end where the book does. Below are the paths
+    in time of the largest push of each direction, where there are any, and how far they went.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def draw_squeeze(squeezes: Sequence[Squeeze], path: str | Path | None = None) ->
     figure = style.new_figure(WIDTH, HEIGHT)
     first = squeezes[0]
     low, high = _price_range(squeezes)
-    axes = style.panel(figure, *_MAIN)
+    axes = style.panel(figure, *(_ABOVE_PATHS if paths else _MAIN))
     axes.set(xscale="log", yscale="log", ylim=(low, high))
     for one in squeezes:
         _draw_direction(axes, one)
@@ -63,6 +68,8 @@ def draw_squeeze(squeezes: Sequence[Squeeze], path: str | Path | None = None) ->
     _set_sizes(axes)
     axes.grid(color=style.GRID, linewidth=0.5)
     style.caption(axes, "order, USD, all at once")
+    if paths:
+        _draw_paths(figure, paths, first.mark_price)
     top = float(_MAIN[1] + _MAIN[3])
     for one in squeezes:
         top = _write_ladder(figure, one, top) - 18
@@ -117,6 +124,31 @@ def _draw_direction(axes: Axes, one: Squeeze) -> None:
         sizes, one.mark_price * np.exp(sign * book), color=style.TEXT, linewidth=1.2, linestyle=(0, (1, 2)),
         zorder=5,
     )  # fmt: skip
+
+
+def _draw_paths(figure: Figure, paths: Sequence[PathReading], mark: float) -> None:
+    """Draw fans over seconds, and the share of paths by the farthest price, of each way's largest push."""
+    fan, counts = style.panel(figure, *_FAN), style.panel(figure, *_HISTOGRAM)
+    shown: dict[str, PathReading] = {}
+    for one in paths:
+        side = "up" if one.extreme[2] >= mark else "down"
+        if side not in shown or one.push > shown[side].push:
+            shown[side] = one
+    for side, one in shown.items():
+        colour, seconds = _COLOURS[side], np.arange(one.horizon + 1)
+        for lower, upper, alpha in ((0, 4, 0.18), (1, 3, 0.28)):
+            fan.fill_between(seconds, one.fan[lower], one.fan[upper], color=colour, alpha=alpha, linewidth=0)
+        fan.plot(seconds, one.fan[2], color=colour, linewidth=1.6, label=usd(one.push).replace("$", r"\$"))
+        moved = 100 * (one.extremes / mark - 1)
+        counts.hist(moved, bins=60, color=colour, alpha=0.8, weights=np.full(len(moved), 100 / len(moved)))
+    fan.axhline(mark, color=style.MARK, linewidth=0.8, linestyle=(0, (4, 3)))
+    fan.yaxis.tick_right()
+    style.set_price_ticks(fan, "y", *fan.get_ylim(), 5)
+    fan.legend(frameon=False, labelcolor=style.TEXT, fontsize=style.NORMAL, loc="best")
+    count = next(iter(shown.values())).paths
+    style.caption(fan, f"price over seconds after the push: median, 50 and 90 % of {count:,} paths")
+    counts.yaxis.tick_right()
+    style.caption(counts, "farthest price, % from the mark: % of paths")
 
 
 def _tag_mark(axes: Axes, mark: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,13 +18,19 @@ from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
     from powderkeg.analytics.squeeze import Squeeze
+    from powderkeg.analytics.squeeze_conditions import SqueezeConditions
+    from powderkeg.analytics.squeeze_paths import PathReading
+    from powderkeg.core.crowding import MeasuredCrowding, ModelledCrowding
     from powderkeg.lake.market_lake import Lake
     from powderkeg.maps.calibrated_model import Calibration
     from powderkeg.maps.liquidation_map import LiquidationMap
+    from powderkeg.maps.map_run import MapRun
+    from powderkeg.model.account_positions import PositionSnapshot
     from powderkeg.model.depth_curve import DepthCurve, Direction
     from powderkeg.model.market_frame import MarketFrame
 
 _SQUEEZE = "Squeeze"
+_ROOT_SECONDS = 86_400**0.5  # a day's volatility over that of a second
 
 
 class SideName(StrEnum):
@@ -82,9 +90,21 @@ PassThrough = Annotated[
 ]  # fmt: skip
 
 
+Paths = Annotated[
+    int,
+    typer.Option(
+        "--paths", min=0, max=1_000_000,
+        help="Simulate this many paths in time of each --push, or of the largest of the ladder.",
+        rich_help_panel=_SQUEEZE,
+    ),
+]  # fmt: skip
+Seed = Annotated[int, typer.Option("--seed", min=0, help="For depths and paths.", rich_help_panel=_SQUEEZE)]
+Horizon = Annotated[str, typer.Option("--horizon", help="For touch probabilities.", rich_help_panel=_SQUEEZE)]
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A map with what its depth can be made from.
+    """A map with what its depth and conditions can be made from.
 
     Attributes
     ----------
@@ -94,12 +114,16 @@ class Drawn:
         Frames of the files, for an impact law; none without bars.
     lake, instruments
         Where to look for depth, and of which (venue, symbol); None for files.
+    run, snapshot
+        What entries are read from: of one modelled market, or of positions; None for a sum over venues.
     """
 
     map: LiquidationMap
     frames: tuple[MarketFrame, ...] = ()
     lake: Lake | None = None
     instruments: tuple[tuple[str, str], ...] = ()
+    run: MapRun | None = None
+    snapshot: PositionSnapshot | None = None
 
 
 @options.market_command
@@ -116,6 +140,9 @@ def squeeze(
     depth: Depth = None,
     stress: Regime = Stress.CALM,
     pass_through: PassThrough = 1.0,
+    paths: Paths = 0,
+    horizon: Horizon = "1d",
+    seed: Seed = 0,
     model: options.Model = options.ModelName.WORLDS,
     parameters: options.Parameters = None,
     as_json: options.Json = False,
@@ -132,6 +159,7 @@ def squeeze(
     """
     from powderkeg.analytics.squeeze import DIRECTION_OF
     from powderkeg.analytics.squeeze import squeeze as report
+    from powderkeg.analytics.squeeze_paths import squeeze_paths
     from powderkeg.cli.terminal import print_json, print_written, working
     from powderkeg.cli.terminal_squeeze import print_squeezes
 
@@ -139,6 +167,8 @@ def squeeze(
         drawn = _drawn(market, coin, at, options.chosen_model(model, parameters))
     prices, pushes = tuple(to or ()), tuple(push or ())
     reports: list[Squeeze] = []
+    surroundings: list[SqueezeConditions | None] = []
+    in_time: list[tuple[PathReading, ...]] = []
     for name in _sides(side, prices, drawn.map.mark_price):
         direction = DIRECTION_OF[name]
         curve = _depth(market, drawn, depth, direction)
@@ -153,17 +183,45 @@ def squeeze(
                     pushes=pushes,
                     prices=ahead,
                     pass_through=pass_through,
+                    seed=seed,
+                )
+            )
+        volatility = _volatility(drawn)
+        surroundings.append(_conditions(drawn, direction, volatility, horizon, prices))
+        sizes = (pushes or tuple(one.push for one in reports[-1].ladder[-1:])) if paths else ()
+        with working(f"Simulating {paths * len(sizes):,} paths {name}") if sizes else nullcontext():
+            in_time.append(
+                tuple(
+                    squeeze_paths(
+                        drawn.map,
+                        reports[-1].depth,
+                        size,
+                        paths=paths,
+                        seed=seed,
+                        volatility=None if volatility is None else volatility / _ROOT_SECONDS,
+                        pass_through=pass_through if drawn.map.ensemble is None else None,
+                        threads=os.cpu_count() or 1,
+                    )
+                    for size in sizes
                 )
             )
     if plot:
         from powderkeg.analytics.squeeze_picture import draw_squeeze
 
         with working("Drawing"):
-            draw_squeeze(reports, plot)
+            draw_squeeze(reports, plot, paths=[one for readings in in_time for one in readings])
     if as_json:
-        print_json({"stress": stress.value, "squeezes": [one.as_json() for one in reports]})
+        told = [
+            {
+                **one.as_json(),
+                "conditions": None if around is None else around.as_json(),
+                "paths": [reading.as_json() for reading in readings],
+            }
+            for one, around, readings in zip(reports, surroundings, in_time, strict=True)
+        ]
+        print_json({"stress": stress.value, "squeezes": told})
     else:
-        print_squeezes(reports, stress.value)
+        print_squeezes(reports, stress.value, surroundings, in_time)
     if plot:
         print_written(plot, as_json=as_json)
 
@@ -185,17 +243,20 @@ def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: st
 
     if market.is_measured:
         counted = market.measured_map(coin, at).map
+        snapshot = market.snapshots(counted.as_of)[-1]
         if market.positions is not None:
-            return Drawn(counted)
+            return Drawn(counted, snapshot=snapshot)
         venue, _, symbol = counted.instrument.partition(":")
-        return Drawn(counted, lake=market.opened_lake(), instruments=((venue, symbol),))
+        return Drawn(counted, lake=market.opened_lake(), instruments=((venue, symbol),), snapshot=snapshot)
     if coin is None:
         frame = market.from_files()
-        return Drawn(map_run(frame, model).map(at), (frame,))
+        run = map_run(frame, model)
+        return Drawn(run.map(at), (frame,), run=run)
     frames, _ = market.from_lake(coin, None if at is None else milliseconds(at, "--at"))
     maps = [map_run(frame, model).map() for frame in frames]
     return Drawn(
         aggregated_map(maps, coin.upper()).total,
+        tuple(frames),
         lake=market.opened_lake(),
         instruments=tuple((str(frame.venue), frame.symbol) for frame in frames),
     )
@@ -221,6 +282,46 @@ def _depth(market: MeasurableSource, drawn: Drawn, path: Path | None, direction:
         raise InputError("no depth: positions say nothing of the book; give it with --depth")
     curves = [law_of_bars(frame, drawn.map.as_of, direction) for frame in drawn.frames]
     return curves[0] if len(curves) == 1 else combined_depth(curves)
+
+
+def _volatility(drawn: Drawn) -> float | None:
+    """Return the volatility of log price per root day, or None where there are no bars."""
+    from powderkeg.analytics.squeeze_conditions import frame_volatility
+
+    return frame_volatility(drawn.frames[0], drawn.map.as_of) if drawn.frames else None
+
+
+def _conditions(
+    drawn: Drawn, direction: Direction, volatility: float | None, horizon: str, prices: tuple[float, ...]
+) -> SqueezeConditions | None:
+    from powderkeg.analytics.squeeze_conditions import squeeze_conditions
+    from powderkeg.model.times import duration
+
+    length = duration(horizon, "--horizon")
+    if volatility is None:
+        return None
+    crowding, note = _crowding(drawn, -direction)
+    return squeeze_conditions(
+        drawn.map, direction, volatility=volatility, horizon=length, prices=prices, crowding=crowding,
+        crowding_note=note,
+    )  # fmt: skip
+
+
+def _crowding(drawn: Drawn, position_side: int) -> tuple[MeasuredCrowding | ModelledCrowding | None, str]:
+    """Return who of a side is offside at the mark, or why that cannot be told."""
+    import numpy as np
+
+    from powderkeg.core.crowding import measured_crowding, modelled_crowding
+
+    symbol = drawn.map.instrument.partition(":")[2] or drawn.map.instrument
+    try:
+        if drawn.snapshot is not None:
+            return measured_crowding(drawn.snapshot, symbol, position_side, np.random.default_rng(0)), ""
+        if drawn.run is not None:
+            return modelled_crowding(drawn.run.state(drawn.map.as_of), position_side), ""
+    except InputError as error:
+        return None, str(error)
+    return None, "entries of a sum over venues are not read"
 
 
 def _stressed(curve: DepthCurve, stress: Stress) -> DepthCurve:

@@ -11,17 +11,24 @@ from rich.table import Table
 from rich.text import Text
 
 from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note, print_noted, usd
-from powderkeg.model.times import iso
+from powderkeg.model.times import duration_text, iso
 
 if TYPE_CHECKING:
     from powderkeg.analytics.squeeze import Squeeze
+    from powderkeg.analytics.squeeze_conditions import SqueezeConditions
+    from powderkeg.analytics.squeeze_paths import PathReading
     from powderkeg.core.bands import Band
 
 _BEYOND = "beyond the book"
 
 
-def print_squeezes(squeezes: Sequence[Squeeze], stress: str) -> None:
-    """Print the pushes, prices and zones of each direction, and what they rest on."""
+def print_squeezes(
+    squeezes: Sequence[Squeeze],
+    stress: str,
+    conditions: Sequence[SqueezeConditions | None],
+    paths: Sequence[tuple[PathReading, ...]],
+) -> None:
+    """Print the pushes, prices and zones of each direction, what surrounds them, and what they rest on."""
     first = squeezes[0]
     output.print(
         Text.assemble(
@@ -29,8 +36,12 @@ def print_squeezes(squeezes: Sequence[Squeeze], stress: str) -> None:
         )
     )
     output.print(f"mark price {price_text(first.mark_price)}   depth {stress}\n")
-    for one in squeezes:
+    for one, around, readings in zip(squeezes, conditions, paths, strict=True):
         _print_direction(one)
+        if readings:
+            _print_paths(one, readings)
+        if around is not None:
+            _print_conditions(one, around)
     for note in dict.fromkeys(note for one in squeezes for note in one.provenance.notes):
         print_noted(note)
     print_note(
@@ -40,7 +51,7 @@ def print_squeezes(squeezes: Sequence[Squeeze], stress: str) -> None:
 
 
 def _print_direction(one: Squeeze) -> None:
-    colour = SHORT_COLOUR if one.side == "up" else LONG_COLOUR
+    colour = _colour(one)
     verb, forced = ("bought", "shorts buy") if one.side == "up" else ("sold", "longs sell")
     table = _table(
         f"If this much is {verb} at once", colour, "order", "rests at", "", "90 %", forced, "x", "book alone"
@@ -74,6 +85,58 @@ def _print_direction(one: Squeeze) -> None:
             "∞" if zone.branching is None else f"{zone.branching:.1f}",
         )
     output.print(table)
+
+
+def _print_paths(one: Squeeze, readings: Sequence[PathReading]) -> None:
+    headings = ("order", "farthest", "90 %", "forced", "90 %", "P(x2)", "seconds")
+    table = _table("In time", _colour(one), *headings)
+    for reading in readings:
+        low, high = sorted((float(reading.extreme[0]), float(reading.extreme[4])))
+        lasted = "-" if math.isnan(reading.duration[1]) else f"{reading.duration[1]:.0f}"
+        table.add_row(
+            usd(reading.push),
+            price_text(float(reading.extreme[2])),
+            f"{price_text(low)}–{price_text(high)}",
+            usd(float(reading.forced[2])),
+            f"{usd(float(reading.forced[0]))}–{usd(float(reading.forced[4]))}",
+            f"{reading.more_than_doubled:.1%}",
+            lasted,
+        )
+    output.print(table)
+    first = readings[0]
+    print_note(
+        f"{first.paths:,} paths over {first.horizon} s under the rules of {first.rules}. P(x2): more is "
+        "forced than was pushed. Seconds: median time in which 95 % of it is closed."
+    )
+
+
+def _print_conditions(one: Squeeze, around: SqueezeConditions) -> None:
+    length = duration_text(around.horizon)
+    title = f"Touched within {length}, by volatility alone"
+    table = _table(title, _colour(one), "price", "", "probability", "stands on the way")
+    for touched in around.touched:
+        table.add_row(
+            price_text(touched.price),
+            f"{touched.distance:+.1%}",
+            f"{touched.probability:.1%}",
+            usd(touched.standing),
+        )
+    output.print(table)
+    side = "shorts" if one.side == "up" else "longs"
+    offside = f"Who is offside is not told: {around.crowding_note}"
+    if around.crowding is not None:
+        share = around.crowding.offside
+        counted = not isinstance(share, float)
+        value = share if isinstance(share, float) else share.value
+        offside = f"{value:.0%} of the {side} {'counted' if counted else 'modelled'} are in loss"
+    print_note(
+        f"Expected liquidation of {side} within {length}, touch probability times size: "
+        f"{usd(around.expected_liquidation)}; a measure of risk, no forecast. {offside}."
+    )
+
+
+def _colour(one: Squeeze) -> str:
+    return SHORT_COLOUR if one.side == "up" else LONG_COLOUR
 
 
 def _print_reaching(one: Squeeze, price: float) -> None:

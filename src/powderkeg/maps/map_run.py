@@ -119,6 +119,12 @@ class MapRun:
             else map_ensemble(self.calibration, layers[..., cut] * state.mark_price),
         )
 
+    def state(self, at: str | int | dt.date | None = None) -> InventoryState:
+        """Return the estimator's state behind the map at `at`; errors as in `map`."""
+        rows = self.frame.rows_known_at(self.frame.end if at is None else milliseconds(at, "at"))
+        self._require_open_interest(rows, "at")
+        return self._state(rows)
+
     def heatmap(
         self,
         start: str | int | dt.date | None = None,
