@@ -14,14 +14,23 @@ PAGE = Path(__file__).parent.parent / "docs" / "data.md"
 
 
 def made() -> str:
-    """Return one row per table and field with the names that are recognised, in the order they are tried."""
-    common = [field for field in RECOGNISED["bars"] if all(field in fields for fields in RECOGNISED.values())]
-    rows = [("every table", field, RECOGNISED["bars"][field]) for field in common]
+    """Return one row per table and field with the names that are recognised, in the order they are tried.
+
+    A field that most tables have is in one row, which names the tables without it; a table that has other
+    names for it is one of those, and has a row of its own.
+    """
+    shared, rows = {}, []
+    for field, names in RECOGNISED["bars"].items():
+        without = [f"`{table}`" for table, fields in RECOGNISED.items() if fields.get(field) != names]
+        if 2 * len(without) < len(RECOGNISED):
+            shared[field] = names
+            told = f"every table but {' and '.join(without)}" if without else "every table"
+            rows.append((told, field, names))
     rows += [
         (f"`{table}`", field, names)
         for table, fields in RECOGNISED.items()
         for field, names in fields.items()
-        if field not in common
+        if shared.get(field) != names
     ]
     lines = ["| table | field | recognised names |", "|---|---|---|"]
     for table, field, names in rows:

@@ -35,7 +35,13 @@ def _sections(group: TyperGroup, path: str, heading: str) -> Iterator[str]:
                 continue
             default = parameter.default() if callable(parameter.default) else parameter.default
             default = default.value if isinstance(default, Enum) else default
-            shown = "required" if parameter.required else "" if default in (None, False) else f"`{default}`"
+            shown = (
+                "required"
+                if parameter.required
+                else ""
+                if default is None or default is False
+                else f"`{default}`"
+            )
             option = ", ".join(f"`{text}`" for text in parameter.opts)
             meaning = getattr(parameter, "help", None) or ""
             rows.append(f"| {option} | {shown} | {meaning.replace('|', '/')} |")

@@ -127,6 +127,14 @@ def test_what_the_venue_no_longer_has_is_told_with_its_reason(
             "holds no time; expected end after",
         ),
         ("backfill bybit BTC --interval often", "--interval: 'often' is not a length of time"),
+        (
+            "backfill bybit BTC --interval 7m",
+            "--interval: '7m'; Bybit has 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d of bars, mark_bars",
+        ),
+        (
+            "backfill bybit BTC --tables open_interest,funding --interval 2h",
+            "--interval: '2h'; Bybit has 5m, 15m, 30m, 1h, 4h, 1d of open_interest, funding",
+        ),
         ("backfill", "Missing argument 'venue'"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,20 @@ from typer.main import get_command
 
 from cli.served_venues import SYMBOL, ServedVenues
 from command_line import Command, Files
+from ingest.census_process import COINS, market
+from ingest.census_process import served as served_accounts
 from powderkeg.cli.main import app
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.times import DAY, HOUR, iso
+from powderkeg.venues.hyperliquid import VENUE
 from reported_liquidations import MadeLake, order, total
 
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
 # Objects by table, venue, model or kind of number, whose keys are no words of the page.
-BY_NAME = {"rows", "compacted_rows", "refused", "tables", "unavailable", "recording", "units", "predicted"}
+BY_NAME = {
+    *("rows", "compacted_rows", "refused", "tables", "unavailable", "recording", "units", "predicted"),
+    *("found", "ages", "notional_ages"),
+}
 
 
 def section(*headings: str) -> str:
@@ -49,7 +56,7 @@ def check(printed: str, *headings: str) -> None:
     text = section(*headings)
     keys = set(keys_of(json.loads(printed)))
     assert keys
-    assert keys - set(re.findall(r"`(\w+)`", text)) == set()
+    assert keys - set(re.findall(r"`(\w[\w ]*)`", text)) == set()
 
 
 MAP = ("`powderkeg map --json`", "`provenance`")
@@ -83,6 +90,44 @@ def test_maps_and_heatmaps_of_files(powderkeg: Command, files: Files) -> None:
         "compare", *files.arguments, "--liquidations", totals, "--models", "diffuse", "--json"
     )
     check(compared.out, "`powderkeg compare --json`", "`provenance`")
+
+
+def test_a_census_and_positions(powderkeg: Command, tmp_path: Path) -> None:
+    settings = tmp_path / "served.toml"
+    with served_accounts(market(60, time.time_ns() // 1_000_000, listed=1.0)) as fake:
+        lines = [f'lake = "{tmp_path / "lake"}"', "[venues.hyperliquid.urls]"]
+        lines += [f'{host} = "{url}"' for host, url in fake.urls(VENUE.urls).items()]
+        settings.write_text("\n".join(lines))
+        run = powderkeg("census run --share 1 --for 4s --flush 0.2 --no-trades --json --settings", settings)
+        assert run.status == 0, run.err
+        told = json.loads(run.out.splitlines()[-1])
+        assert told["found"]
+        assert told["classes"]
+        check(run.out.splitlines()[-1], "`powderkeg census run --json`")
+        status = powderkeg("census status --json --settings", settings)
+        assert json.loads(status.out)["coins"]
+        check(status.out, "`powderkeg census status --json`")
+        alone = powderkeg(f"positions {COINS[0]} --near 90% --json --settings", settings)
+    assert json.loads(alone.out)["positions"]
+    assert json.loads(alone.out)["open_interest"]
+    heading = "`powderkeg positions --json`"
+    check(alone.out, heading)
+
+    path = tmp_path / "positions.csv"
+    pl.DataFrame(
+        {
+            "ts": [1_770_724_800_000, 1_770_728_400_000] * 2,
+            "account": ["a", "a", "b", "c"],
+            "coin": ["BTC"] * 4,
+            "szi": [1.0, 1.0, -1.0, -2.0],
+            "entry_px": [100.0] * 4,
+            "mark_px": [100.0, 97.0, 100.0, 97.0],
+            "liquidation_px": [95.0, 95.0, 104.0, None],
+        }
+    ).write_csv(path)
+    since = powderkeg("positions BTC --changes-since 1h --json --positions", path)
+    assert json.loads(since.out)["changes"]["positions"]
+    check(since.out, heading)
 
 
 def test_what_needs_no_data(powderkeg: Command) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from command_line import Command
+from powderkeg.cli import terminal
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.times import HOUR, MINUTE, SECOND
 from reported_liquidations import MadeLake, order, total
@@ -85,6 +87,25 @@ def test_people_see_floors_and_corrections_apart_within_a_hundred_columns(
     only = powderkeg(f"liquidations BTC {SPAN} --venues bybit --lake", lake).out
     assert only.count("not recorded") >= 2
     assert "corrected" not in only
+
+
+def test_eighty_columns_break_no_heading_and_no_number(
+    powderkeg: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MadeLake(Lake(tmp_path / "lake", create=True))
+    orders = [order(i * 7 * MINUTE, "short" if i % 3 else "long", 2e5 * (1 + i % 5)) for i in range(600)]
+    made.events("binance", "BTCUSDT", orders, [(0, 71 * HOUR)])
+    monkeypatch.setattr(terminal.output, "_width", 80)
+    line = "liquidations BTC --since 2026-03-19T00:00Z --until 2026-03-20T00:00Z --interval 4h --lake"
+    found = powderkeg(line, made.lake.root).out
+    tables = found[: found.index("Reported amounts")]
+    assert max(len(line) for line in tables.splitlines()) <= 80
+    (headings,) = (line for line in tables.splitlines() if "headline" in line)
+    assert {"last", "known", "longs", "shorts", "headline", "imbalance"} <= set(headings.split())
+    hour = next(line for line in tables.splitlines() if line.startswith(" 1h "))
+    assert "not recorded" in hour
+    assert tables.count("–$") == 2 + 6
+    assert len(re.findall(r"\$[\d.]+[kM]–\$[\d.]+[kM]", tables)) == 2 + 6
 
 
 def test_a_full_minute_is_told_as_a_lower_end_alone(powderkeg: Command, tmp_path: Path) -> None:

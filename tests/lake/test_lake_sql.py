@@ -129,6 +129,16 @@ def test_times_that_no_date_of_python_is_are_refused_with_the_column(lake: Lake,
     assert lake.sql(f"SELECT ({value})::VARCHAR AS latest").item()
 
 
+def test_integers_of_128_bits_are_exact_or_refused(lake: Lake) -> None:
+    largest = 2**128 - 1
+    query = f"SELECT {largest}::UHUGEINT AS a, [{largest}::UHUGEINT] AS b, 5::UHUGEINT AS c"  # noqa: S608
+    assert lake.sql(query).row(0) == (f"{largest}", f"[{largest}]", "5")
+    for value in (10**38 - 1, 1 - 10**38, 7):
+        assert int(lake.sql(f"SELECT sum({value}::HUGEINT) AS a").item()) == value
+    with pytest.raises(InputError, match=rf"sql: .*{2**127 - 1}.* DECIMAL\(38,0\)"):
+        lake.sql(f"SELECT {2**127 - 1}::HUGEINT AS a")
+
+
 def test_the_first_and_last_times_of_python_are_answers(lake: Lake) -> None:
     query = """SELECT DATE '0001-01-01' AS a, DATE '9999-12-31' AS b, TIMESTAMP '0001-01-01' AS c,
         TIMESTAMP '9999-12-31 23:59:59.999999' AS d, TIMESTAMP_S '2025-01-02 03:04:05' AS e,

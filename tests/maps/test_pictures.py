@@ -294,7 +294,8 @@ def test_a_heatmap_says_what_it_is(tmp_path: Path) -> None:
     assert png_size(tmp_path / "heatmap.png") == (1800, 1100)
     said = texts(figure)
     assert "venue:X · liquidation heatmap, modelled" in said
-    assert "as of 2025-01-03 00:00 UTC · from 2025-01-01 01:00 UTC · columns 1h, candles 1h" in said
+    assert "from 2025-01-01 01:00 UTC to 2025-01-03 00:00 UTC · columns 1h, candles 1h" in said
+    assert "as of" not in said
     assert "modelled from public data, not measured" in said
     assert "USD per 0.1 % of price" in said
     assert "not a forecast" in said

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from powderkeg.cli import lake_options
 from powderkeg.cli.options import Json
+from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
     from powderkeg.ingest.backfill import BackfillReport
+    from powderkeg.venues.venue import Venue
 
 # What a liquidation map needs, and the little that comes with it.
 _TABLES = ("bars", "mark_bars", "open_interest", "funding", "leverage_tiers", "liquidation_totals")
@@ -31,7 +34,12 @@ def backfill(
     since: lake_options.Since = "30d",
     until: lake_options.Until = None,
     interval: Annotated[
-        str, typer.Option("--interval", help="Length of bars and of other intervals.")
+        str,
+        typer.Option(
+            "--interval",
+            help="Length of bars and of other intervals; tables that are not kept at it come at the next "
+            "shorter one, or their shortest.",
+        ),
     ] = "5m",
     lake: lake_options.LakePath = None,
     settings: lake_options.SettingsPath = None,
@@ -49,13 +57,13 @@ def backfill(
     from powderkeg.ingest.backfill import Progress
     from powderkeg.ingest.backfill import backfill as run_backfill
     from powderkeg.ingest.venue_client import VenueClient
-    from powderkeg.model.times import duration
     from powderkeg.venues.registry import venue as venue_of
 
     chosen = lake_options.settings_of(settings, lake)
     asked = venue_of(venue)
     window = lake_options.window_of(since, until)
     wanted = lake_options.names_of(tables, tuple(name for name in _TABLES if name not in asked.unavailable))
+    length = _interval(interval, asked, wanted)
 
     async def run() -> BackfillReport:
         async with VenueClient(asked, chosen.urls(asked.name)) as client:
@@ -70,7 +78,7 @@ def backfill(
                     symbols or chosen.symbols(asked.name),
                     wanted,
                     window,
-                    interval=duration(interval, "--interval"),
+                    interval=length,
                     clock=lake_options.now,
                     progress=progress,
                 )
@@ -82,3 +90,21 @@ def backfill(
         print_backfill(report, lake_options.lake_of(chosen))
     if report.failures:
         raise typer.Exit(1)
+
+
+def _interval(text: str, venue: Venue, tables: Sequence[str]) -> int:
+    """Return the length of intervals to ask for, in ms.
+
+    Raises
+    ------
+    InputError
+        It is no length of time, or the venue keeps none of the tables at it; the message has those it does.
+    """
+    from powderkeg.model.times import duration, duration_text
+
+    length = duration(text, "--interval")
+    offered = {one for source in venue.history if source.table in tables for one in source.intervals if one}
+    if offered and length not in offered:
+        kept = ", ".join(map(duration_text, sorted(offered)))
+        raise InputError(f"--interval: {text!r}; {venue.title} has {kept} of {', '.join(tables)}")
+    return length

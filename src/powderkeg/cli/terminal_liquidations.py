@@ -50,10 +50,16 @@ def print_liquidations(result: RealisedLiquidations) -> None:
     _print_small_print(result)
 
 
-def _table(*headings: str, title: str, left: Sequence[int] = (0,)) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+def _table(*headings: str, title: str, left: Sequence[int] = (0,), wrapped: Sequence[int] = ()) -> Table:
+    """Return a table whose columns of words, and those `wrapped`, make room for the numbers where it is narrow."""
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number in left else "right", overflow="fold")
+        table.add_column(
+            heading,
+            justify="left" if number in left else "right",
+            overflow="fold",
+            no_wrap=number not in (*left, *wrapped),
+        )
     return table
 
 
@@ -202,7 +208,7 @@ def _print_largest(result: RealisedLiquidations) -> None:
 
 def _print_imbalances(imbalances: Sequence[RealisedImbalance]) -> None:
     headings = ("last", "known", "longs", "shorts", "headline", "imbalance", "90 % of it", "more long than")
-    table = _table(*headings, title="Imbalance, from what was reported")
+    table = _table(*headings, title="Imbalance, from what was reported", wrapped=(4, 6, 7))
     for one in imbalances:
         if one.headline is None or one.long_usd is None or one.short_usd is None:
             table.add_row(duration_text(one.window.length), "0%", _NOT_RECORDED, style="dim")

@@ -69,8 +69,8 @@ class CascadeRules:
         four days [third party], and 1, a map as fresh as the cascade.
     refill_half_life, permanent_share
         Of what is eaten a share never comes back; the rest does with this half-life, inf: never. 20 s and
-        "in over 60 per cent of cases not reliably" [P], read here as a share: Large (2007), Journal of Financial
-        Markets 10, 1-25.
+        "in over 60 per cent of cases not reliably" [P], read here as a share: Large (2007), Journal of
+        Financial Markets 10, 1-25.
     stress
         Depth as a factor of the curve's, > 0, before anything happens.
     collapse_move, collapse_half_life, depth_floor

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     import duckdb
     from duckdb.sqltypes import DuckDBPyType
 
-# Of DuckDB's types: what polars lacks, and what may hold it.
-_LACKING = {"interval", "union"}
+# Of DuckDB's types: what polars lacks, or reads the largest values of as negative, and what may hold it.
+_LACKING = {"interval", "union", "uhugeint"}
 _NESTED = {"list", "array", "struct", "map"}
+# What polars reads in part: infinity of the one becomes a second of 1969, 39 digits of the other are rounded.
+_CASTS = {"timestamp_s": "::TIMESTAMP", "hugeint": "::DECIMAL(38, 0)"}
 # Of Python's dates, in days since 1970.
 _FIRST_DAY, _LAST_DAY = ((day - dt.date(1970, 1, 1)).days for day in (dt.date.min, dt.date.max))
 # For each table, the paths and entries of the parts of each of its datasets, by time.
@@ -42,15 +44,17 @@ _STEPS = {"venue": -5, "symbol": -4, "variant": -3}
 def query_result(datasets: Sequence[Dataset], query: str) -> pl.DataFrame:
     """Return the answer to one SELECT over a view for each table of `datasets`; see `Lake.sql`.
 
-    Columns of intervals and unions, and of what holds them, are text as DuckDB writes it: ``1 day``. Dates
-    and timestamps are of the years 1 to 9999.
+    Columns of intervals, unions and UHUGEINT, and of what holds them, are text as DuckDB writes it:
+    ``1 day``. HUGEINT, which sums of integers are, has at most 38 digits. Dates and timestamps are of the
+    years 1 to 9999.
 
     Raises
     ------
     MissingExtraError
         DuckDB is not installed.
     InputError
-        The query is no single SELECT, or DuckDB refuses it; the message is DuckDB's. Or its answer holds
+        The query is no single SELECT, or DuckDB refuses it; the message is DuckDB's, also of a HUGEINT of 39
+        digits. Or its answer holds
         ``infinity``, or another time that is not in the years 1 to 9999; the message names the column.
     LakeError
         A part is missing or cannot be read.
@@ -111,7 +115,7 @@ def _cast(kind: DuckDBPyType) -> str:
     """Return the cast that makes polars read a column as it is; empty where it does without."""
     if _is_lacking(kind):
         return "::VARCHAR"
-    return "::TIMESTAMP" if kind.id == "timestamp_s" else ""  # whose infinity becomes a second of 1969
+    return _CASTS.get(kind.id, "")
 
 
 def _is_lacking(kind: DuckDBPyType | int | list[str]) -> bool:

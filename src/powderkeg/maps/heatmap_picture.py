@@ -271,10 +271,9 @@ def _write_titles(figure: Figure, heatmap: Heatmap, candles: Candles, layers: Se
     columns = f"columns {duration_text(heatmap.column_length)}" if len(heatmap) > 1 else "one column"
     if len(heatmap) > 1 and np.isfinite(candles.close).any():
         columns += f", candles {duration_text(candles.length)}"
-    text = (
-        f"as of {moment_text(int(times[-1]))} · from {moment_text(int(times[0]))} · {columns} · "
-        f"{origin_text(heatmap.instrument, heatmap.kind)}"
-    )
+    first, last = (moment_text(int(time)) for time in times[[0, -1]])
+    covered = f"from {first} to {last}" if len(heatmap) > 1 else f"as of {last}"
+    text = f"{covered} · {columns} · {origin_text(heatmap.instrument, heatmap.kind)}"
     style.write(figure, 30, 1018, text, size=style.LARGE)
     if layers:
         told = layers_text(layers)
