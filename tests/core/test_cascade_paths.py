@@ -78,6 +78,7 @@ def made_rules(generator: np.random.Generator) -> CascadeRules:
     rules = replace(rules, volatility=float(generator.choice([0.0, 0.001])), rest_seconds=5)
     if generator.random() < 0.5:
         rules = replace(rules, collapse_move=0.02, refill_half_life=4.0, pass_through_spread=0.5)
+        rules = replace(rules, stress_spread=0.3)
     if generator.random() < 0.3:
         rules = replace(rules, takeover_distance=inf, tail_degrees=float(generator.choice([3.0, inf])))
     return replace(rules, insurance_fund=1.0)
@@ -432,3 +433,19 @@ def test_distances_follow_the_maintenance_rate() -> None:
 def test_what_cannot_be_is_refused(work: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         work()  # type: ignore[operator]
+
+
+def test_a_spread_of_depth_spreads_where_paths_land() -> None:
+    rules = replace(INSTANT, stress_spread=0.2)
+    found = cascade_paths(EVEN, ForcedCurve(np.zeros(1), np.zeros(1)), rules, seed=5, push=50.0, paths=20_000)
+    # An even book: displacement is the push over the depth, so its logarithm has the spread of depth.
+    spread = np.log(found.extreme)
+    assert spread.std() == pytest.approx(0.2, rel=0.03)
+    assert np.exp(np.median(spread)) == pytest.approx(
+        float(
+            cascade_paths(
+                EVEN, ForcedCurve(np.zeros(1), np.zeros(1)), INSTANT, seed=5, push=50.0, paths=1
+            ).extreme[0]
+        ),
+        rel=0.01,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from powderkeg.analytics.squeeze import DEPTH_SIGMA
 from powderkeg.core.cascade_envelope import forced_curve
 from powderkeg.core.cascade_paths import CascadePaths, ForcedEnsemble, cascade_paths
 from powderkeg.core.cascade_rules import BINANCE, VENUE_RULES, CascadeRules
@@ -114,7 +115,7 @@ def squeeze_paths(
 
     A calibrated map releases what each of its members expects to be forced, path i the member i modulo
     members; of others a share of what stands is released, drawn per path around the rules' own or the given
-    one.
+    one. Each path has a depth of its own, with the spread of its kind (`powderkeg.analytics.squeeze`).
 
     Parameters
     ----------
@@ -135,6 +136,7 @@ def squeeze_paths(
         As in `cascade_paths`.
     """
     name, rules = rules_of(liquidation_map.instrument.partition(":")[0])
+    rules = replace(rules, stress_spread=DEPTH_SIGMA[depth.kind])
     if volatility is not None:
         rules = replace(rules, volatility=volatility)
     direction, mark = depth.direction, liquidation_map.mark_price

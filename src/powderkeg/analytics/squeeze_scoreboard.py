@@ -30,6 +30,7 @@ _HORIZON, _PUSH_SECONDS = 600, 60
 _CHAIN = 0.1
 # Displacements and amounts below these count as these in logs.
 _LEAST_MOVE, _LEAST_SHARE = 1e-4, 1e-3
+_SPREADS = (0.05, 0.1, 0.15, 0.2, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ def squeeze_scoreboard(
     days
         Length of each market.
     rules, paths
-        Of the simulation in time; volatility is that of the hour before each push.
+        Of the simulation in time; volatility is that of the hour before each push, and the spread of depth is
+        that of `_SPREADS` whose 90 % bands come nearest to holding 90 % of the fitted pushes.
     progress
         Called with (markets done, of how many).
 
@@ -131,6 +133,7 @@ def squeeze_scoreboard(
     book_factor = float(np.median(_moves(train) / _book(train)))
     forced_share = float(np.mean([one.forced_notional / one.push for one in train]))
     book, at_once = _book(test), _envelope(test)
+    rules = replace(rules, stress_spread=_fitted_spread(train, rules, paths))
     extremes, forced = _paths(test, rules, paths)
     predicted = {
         "paths": (np.median(extremes, axis=1), forced.mean(axis=1), (forced >= _CHAIN).mean(axis=1)),
@@ -156,16 +159,28 @@ def squeeze_scoreboard(
         if share.sum() > 0:
             ratio = float(seen_forced.sum() / share.sum())
             rows.append(SqueezeScore(model, "forced_ratio", ratio, float("nan"), float("nan"), len(test)))
-    rank = (extremes < seen_move[:, None]).mean(axis=1)
-    rows.append(
-        _scored("paths", "coverage_90", ((rank > 0.05) & (rank < 0.95)).astype(float), block, np.mean)
-    )
+    rows.append(_scored("paths", "coverage_90", _inside(extremes, seen_move), block, np.mean))
     return SqueezeBoard(
         tuple(rows),
         _reliability(predicted["paths"][2], seen_forced >= _CHAIN),
         tuple(fitted_on),
         tuple(held_out),
     )
+
+
+def _fitted_spread(pushes: Sequence[PushExperiment], rules: CascadeRules, paths: int) -> float:
+    seen = _moves(pushes)
+    misses = []
+    for spread in _SPREADS:
+        extremes, _ = _paths(pushes, replace(rules, stress_spread=spread), paths)
+        misses.append(abs(_inside(extremes, seen).mean() - 0.9))
+    return _SPREADS[int(np.argmin(misses))]
+
+
+def _inside(extremes: FloatArray, seen: FloatArray) -> FloatArray:
+    """Return 1 where what was seen lies in the central 90 % of the paths, and 0 elsewhere."""
+    rank = (extremes < seen[:, None]).mean(axis=1)
+    return np.asarray((rank > 0.05) & (rank < 0.95), np.float64)
 
 
 def _moves(pushes: Sequence[PushExperiment]) -> FloatArray:

@@ -51,7 +51,7 @@ def print_liquidations(result: RealisedLiquidations) -> None:
 
 
 def _table(*headings: str, title: str, left: Sequence[int] = (0,), wrapped: Sequence[int] = ()) -> Table:
-    """Return a table whose columns of words, and those `wrapped`, make room for the numbers where it is narrow."""
+    """Return a table whose columns of words, and those `wrapped`, yield to numbers where space is short."""
     table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
         table.add_column(

@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numba import njit
 
-from powderkeg.core.cascade_rules import ROUNDING, StepRules
+from powderkeg.core.cascade_rules import DEPTH_DRAW, ROUNDING, StepRules
 from powderkeg.model.arrays import FloatArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -176,6 +176,7 @@ def _run_path(  # noqa: PLR0912, PLR0915 - a second from its beginning to its en
     push: float,
     push_seconds: int,
     pass_through: float,
+    stress: float,
     moves: FloatArray,
     prices: FloatArray,
     reaches: FloatArray,
@@ -239,7 +240,7 @@ def _run_path(  # noqa: PLR0912, PLR0915 - a second from its beginning to its en
             push_owed += push / push_seconds
         eaten = after = permanent + transient
         sold = pushed = 0.0
-        depth = rules.stress
+        depth = stress
         if push_owed + orders > 0.0 and lost_ground > 0.0 and rules.collapse_move < np.inf:
             fallen = math.exp(-lost_ground / rules.collapse_move)
             depth *= rules.depth_floor + (1.0 - rules.depth_floor) * fallen
@@ -327,16 +328,19 @@ def run_paths(
         if rules.pass_through_spread > 0.0:
             drawn = pass_through * math.exp(rules.pass_through_spread * _student(key, 0, np.inf))
             pass_through = min(drawn, 1.0)
+        stress = rules.stress
+        if rules.stress_spread > 0.0:
+            stress *= math.exp(rules.stress_spread * _student(key, DEPTH_DRAW, np.inf))
         if rules.volatility > 0.0:
             for second in range(horizon):
                 moves[second] = rules.volatility * _student(key, second + 1, rules.tail_degrees)
         _run_path(
             points, absorbed, nothing, nothing, nothing, rules, start, push, push_seconds, pass_through,
-            moves, prices, reaches, closed, alone,
+            stress, moves, prices, reaches, closed, alone,
         )  # fmt: skip
         _run_path(
             points, absorbed, forced_points, forced[member], moments[member], rules, start, push,
-            push_seconds, pass_through, moves, prices, reaches, closed, out[path, :9],
+            push_seconds, pass_through, stress, moves, prices, reaches, closed, out[path, :9],
         )  # fmt: skip
         out[path, 9] = alone[1]
         if path < len(shown):

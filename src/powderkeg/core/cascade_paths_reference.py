@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from powderkeg.core.cascade_envelope import ForcedCurve, envelope
-from powderkeg.core.cascade_rules import ROUNDING, StepRules
+from powderkeg.core.cascade_rules import DEPTH_DRAW, ROUNDING, StepRules
 from powderkeg.model.arrays import BoolArray, FloatArray
 from powderkeg.model.depth_curve import DepthCurve
 
@@ -94,19 +94,22 @@ def run_paths(
     if rules.pass_through_spread > 0:
         pass_through *= np.exp(rules.pass_through_spread * student(keys, 0, np.inf))
         pass_through = np.minimum(pass_through, 1.0)
+    stress = np.full(len(out), rules.stress)
+    if rules.stress_spread > 0:
+        stress *= np.exp(rules.stress_spread * student(keys, DEPTH_DRAW, np.inf))
     moves = np.zeros((horizon, len(out)))
     if rules.volatility > 0:
         for second in range(horizon):
             moves[second] = rules.volatility * student(keys, second + 1, rules.tail_degrees)
     depth = (points, absorbed)
     nothing = np.zeros((1, 1))
-    alone, _ = _run(depth, nothing[0], nothing, rules, start, push, push_seconds, pass_through, moves)
+    alone, _ = _run(depth, nothing[0], nothing, rules, start, push, push_seconds, pass_through, stress, moves)
     member = np.arange(first_path, first_path + len(out)) % len(forced)
     for number in np.unique(member).tolist():
         mine = member == number
         found, prices = _run(
             depth, forced_points, forced[[number]], rules, start, push, push_seconds, pass_through[mine],
-            moves[:, mine],
+            stress[mine], moves[:, mine],
         )  # fmt: skip
         out[mine, :9] = found
         seen = mine[: len(shown)]
@@ -123,6 +126,7 @@ def _run(  # noqa: PLR0915 - a second from its beginning to its end, in order
     push: float,
     push_seconds: int,
     pass_through: FloatArray,
+    stress: FloatArray,
     moves: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     horizon, count = moves.shape
@@ -146,7 +150,7 @@ def _run(  # noqa: PLR0915 - a second from its beginning to its end, in order
         if instant:
             mark = price
         fallen = np.exp(-lost_ground / rules.collapse_move)
-        present = rules.stress * (rules.depth_floor + (1 - rules.depth_floor) * fallen)
+        present = stress * (rules.depth_floor + (1 - rules.depth_floor) * fallen)
 
         further = mark > reached
         now = np.where(further, _value_at(forced_points, values, mark), released)
