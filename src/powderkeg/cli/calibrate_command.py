@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +66,7 @@ def calibrate(
     from powderkeg.maps.parameter_file import calibration_summary, write_calibration
 
     with working("Reading the files"):
-        frame = _without_positions(market).frame()
+        frame = market.frame()
         expected = (BUILT_IN, BUILT_IN) if prior is None else _measured(prior, market, frame, until, seed)
     with working("Fitting"):
         result = calibration(
@@ -85,11 +84,6 @@ def calibrate(
     else:
         print_calibration(result)
     print_written(output, as_json=as_json)
-
-
-def _without_positions(market: options.RecordedMarketOptions) -> options.RecordedMarketOptions:
-    """Return the options without names of columns of positions, which no table of a market has."""
-    return replace(market, column=[one for one in market.column or () if not one.startswith("positions.")])
 
 
 def _measured(

@@ -227,7 +227,12 @@ class MarketOptions:
             open_interest_unit=self.open_interest_unit.value if self.open_interest_unit else None,
             open_interest_sides=2 if self.sides == 2 else 1,
             open_interest_stamp=self.open_interest_stamp.value,
-            columns=column_mapping(self.column),
+            # Tables that are read beside the market's have names of their own.
+            columns={
+                kind: names
+                for kind, names in column_mapping(self.column).items()
+                if kind not in ("positions", "depth")
+            },
             bar_step=self.bar_step,
             volume_scale=self.volume_scale,
             liquidation_side_meaning=side.value if side else None,

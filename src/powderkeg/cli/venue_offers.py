@@ -18,9 +18,7 @@ from powderkeg.venues.venue import Semantics, Venue
 
 # What recorders write of their own.
 _OWN_TABLES = frozenset({"gaps", "unreadable_frames"})
-TABLE_NAMES = tuple(
-    table.name for table in TABLES if table.name not in _OWN_TABLES and not table.of_accounts
-)
+TABLE_NAMES = tuple(table.name for table in TABLES if table.name not in _OWN_TABLES and not table.of_accounts)
 LIVE, PAST, NOW = "live", "past", "now"
 _COIN, _QUOTE = "BTC", "USDT"
 _EXAMPLE_DAY = 1_767_225_600_000  # 2026-01-01

@@ -388,4 +388,4 @@ def _prior_members(
     if len(observed) >= FEWEST_INTERVALS and np.any(observed > 0):
         return replace(side, dispersion=_dispersion(layers, observed, side, floor))
     mean = float(expected_liquidations(layers, side).mean()) if len(layers) else 1.0
-    return replace(side, dispersion=UNKNOWN_DISPERSION * np.sqrt(max(mean, 1.0)))
+    return replace(side, dispersion=float(UNKNOWN_DISPERSION * np.sqrt(max(mean, 1.0))))
