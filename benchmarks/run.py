@@ -17,7 +17,8 @@ from rich import box
 from rich.console import Console
 
 NAMES = (
-    "bars_per_second", "year_to_heatmap", "memory", "calibration", "measured_maps", "cascades", "burst", "command_line",
+    "bars_per_second", "year_to_heatmap", "memory", "calibration", "measured_maps", "cascades", "burst",
+    "command_line",
 )  # fmt: skip
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
