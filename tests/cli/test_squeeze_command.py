@@ -145,3 +145,36 @@ def test_positions_alone_say_nothing_of_the_book(powderkeg: Command, positions: 
     done = powderkeg("squeeze BTC --positions", positions)
     assert done.status == 2
     assert "give it with --depth" in done.err
+
+
+def test_paths_in_time_are_told_with_their_rules_and_come_out_the_same_again(
+    powderkeg: Command, positions: Path, book: Path, tmp_path: Path
+) -> None:
+    line = "squeeze BTC --side up --push 5.5e6 --paths 300 --seed 4 --json --positions"
+    first, again = (powderkeg(line, positions, "--depth", book) for _ in range(2))
+    assert first.out == again.out
+    (up,) = json.loads(first.out)["squeezes"]
+    (reading,) = up["paths"]
+    assert (reading["paths"], reading["rules"]) == (300, "hyperliquid")
+    assert len(reading["fan"]) == 31
+    assert reading["farthest_price"]["p5"] <= reading["farthest_price"]["p95"]
+    assert 0.0 <= reading["probability_more_than_doubled"] <= 1.0
+    check(first.out, *PAGE)
+    drawn = powderkeg(
+        "squeeze BTC --paths 300 --plot", tmp_path / "p.png", "--positions", positions, "--depth", book
+    )
+    assert "P(x2)" in drawn.out
+    assert "NOMINAL" in drawn.out
+    assert (tmp_path / "p.png").stat().st_size > 20_000
+
+
+def test_touch_probabilities_and_who_is_offside_come_from_bars(powderkeg: Command, files: Files) -> None:
+    done = powderkeg("squeeze --side down --horizon 4h --json", *files.arguments)
+    (down,) = json.loads(done.out)["squeezes"]
+    chances = [one["probability"] for one in down["conditions"]["touched"]]
+    assert chances == sorted(chances, reverse=True)
+    assert all(0 < chance < 1 for chance in chances)
+    longer = json.loads(powderkeg("squeeze --side down --horizon 2d --json", *files.arguments).out)
+    assert longer["squeezes"][0]["conditions"]["touched"][0]["probability"] > chances[0]
+    check(done.out, *PAGE)
+    assert powderkeg("squeeze --horizon soon", *files.arguments).status == 2

@@ -429,6 +429,9 @@ def _provenance(
         "released: the expected forced notional of each member of the calibration"
         if own_members
         else f"released: {pass_through:.0%} of the notional that stands"
+        if pass_through < 1
+        else "NOMINAL: all that stands is taken to be forced, and on recorded days a small part of it was: "
+        "calibrate the map, or state a pass-through"
     )
     held = "map and depth" if own_members else "depth alone: this map has no ensemble"
     notes = (

@@ -81,11 +81,12 @@ Regime = Annotated[
     ),
 ]  # fmt: skip
 PassThrough = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--pass-through", min=0.0, max=1.0,
-        help="Share of standing notional that is really forced; a calibration holds its own.",
-        rich_help_panel=_SQUEEZE,
+        help="Share of standing notional that is really forced. Default: 1, and in paths the venue's rules; "
+        "a calibration holds its own.",
+        rich_help_panel=_SQUEEZE, show_default=False,
     ),
 ]  # fmt: skip
 
@@ -139,7 +140,7 @@ def squeeze(
     side: Side = None,
     depth: Depth = None,
     stress: Regime = Stress.CALM,
-    pass_through: PassThrough = 1.0,
+    pass_through: PassThrough = None,
     paths: Paths = 0,
     horizon: Horizon = "1d",
     seed: Seed = 0,
@@ -182,7 +183,7 @@ def squeeze(
                     _stressed(curve, stress),
                     pushes=pushes,
                     prices=ahead,
-                    pass_through=pass_through,
+                    pass_through=1.0 if pass_through is None else pass_through,
                     seed=seed,
                 )
             )
@@ -199,7 +200,7 @@ def squeeze(
                         paths=paths,
                         seed=seed,
                         volatility=None if volatility is None else volatility / _ROOT_SECONDS,
-                        pass_through=pass_through if drawn.map.ensemble is None else None,
+                        pass_through=pass_through,
                         threads=os.cpu_count() or 1,
                     )
                     for size in sizes
@@ -240,6 +241,7 @@ def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: st
     from powderkeg.maps.aggregated_map import aggregated_map
     from powderkeg.maps.map_run import map_run
     from powderkeg.model.times import milliseconds
+    from powderkeg.venues.registry import venues
 
     if market.is_measured:
         counted = market.measured_map(coin, at).map
@@ -258,7 +260,10 @@ def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: st
         aggregated_map(maps, coin.upper()).total,
         tuple(frames),
         lake=market.opened_lake(),
-        instruments=tuple((str(frame.venue), frame.symbol) for frame in frames),
+        instruments=tuple(
+            (venue.name, venue.symbol(coin.upper()))
+            for venue in venues([str(frame.venue) for frame in frames])
+        ),
     )
 
 

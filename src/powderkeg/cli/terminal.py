@@ -301,7 +301,7 @@ def _print_provenance(provenance: Provenance) -> None:
 
 def print_noted(note: str) -> None:
     """Print a note of a result in small print, or in yellow where it is a warning."""
-    if any(warning in note for warning in ("STALE: ", "LOOKS AHEAD: ")):
+    if any(warning in note for warning in ("STALE: ", "LOOKS AHEAD: ", "NOMINAL: ")):
         output.print(note, style="yellow", markup=False, soft_wrap=True)
     else:
         print_note(note)
