@@ -11,16 +11,19 @@ import os
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from powderkeg.analytics.calibrating import calibration
 from powderkeg.analytics.event_replay import EventReplay, event_replay
 from powderkeg.analytics.squeeze import squeeze
 from powderkeg.analytics.squeeze_scoreboard import MODELS, SqueezeBoard, squeeze_scoreboard
 from powderkeg.core.band_depth import band_depth
+from powderkeg.core.cascade_statistics import ONE_SIDED, ForcedRuns, runs_of_forced_orders
 from powderkeg.core.named_models import BIN_WIDTH
 from powderkeg.maps.liquidation_map import LiquidationMap
 from powderkeg.model.price_grid import PriceGrid
 from powderkeg.model.provenance import Provenance
+from powderkeg.simulation.market import simulated_market
 from recorded_market import recorded_market
 
 PAGE = Path(__file__).parent.parent / "docs" / "cascades.md"
@@ -101,6 +104,34 @@ def replay_table(found: list[EventReplay]) -> list[str]:
     return lines
 
 
+def run_row(name: str, found: ForcedRuns, sides: bool) -> str:
+    quartiles = " / ".join(f"{value:.0f}" for value in np.quantile(found.duration(), (0.25, 0.5, 0.75)))
+    one_sided = f"{np.mean(found.one_sidedness() >= ONE_SIDED):.0%}" if sides else "no sides"
+    return f"| {name} | {len(found)} | {quartiles} | {np.median(found.travel):.2%} | {one_sided} |"
+
+
+def runs() -> list[str]:
+    """Runs of forced orders, recorded and simulated: at most 30 s from one to the next, five orders at least."""
+    lines = ["| record | runs | seconds, quartiles | travel, median | one-sided |", "|---|---|---|---|---|"]
+    data = Path(os.environ["POWDERKEG_SHARED"]) / "data" / "multivenue-2025-2026"
+    events = pl.read_parquet(data / "liquidation_events.parquet").sort("timestamp")
+    for coin in (*COINS, "HYPE", "DOGE"):
+        mine = events.filter(pl.col("coin") == coin)
+        times = mine["timestamp"].dt.epoch("ms").to_numpy()
+        sides = np.ones(mine.height)  # the record has none, and runs do not ask
+        found = runs_of_forced_orders(times, mine["notional_usd"].to_numpy(), sides, mine["price"].to_numpy())
+        lines.append(run_row(f"Hyperliquid {coin}, 2025-05-25 to 06-05", found, sides=False))
+    market = simulated_market(np.random.default_rng(604), scenario="both", days=24)
+    forced = market.truth.liquidations
+    for venue, emission in enumerate(market.venues):
+        mine_of = (forced.venue == venue) & (forced.method < 2)
+        found = runs_of_forced_orders(
+            forced.ts[mine_of], forced.notional[mine_of], forced.position_side[mine_of], forced.price[mine_of]
+        )
+        lines.append(run_row(f"simulated {emission.venue.name}, 24 days", found, sides=True))
+    return lines
+
+
 def headline_map(share_near_wall: float) -> LiquidationMap:
     """Return shorts worth the headline up to the wall, a share of them within 2 % below it."""
     first, last = (math.floor(math.log(price) / BIN_WIDTH) for price in (MARK, WALL))
@@ -155,6 +186,7 @@ if __name__ == "__main__":
     page = PAGE.read_text()
     for name, lines in (
         ("headline", headline()),
+        ("runs", runs()),
         ("replays", replay_table(replays())),
         ("scores", scores(squeeze_scoreboard())),
     ):
