@@ -111,7 +111,7 @@ def run_row(name: str, found: ForcedRuns, sides: bool) -> str:
 
 
 def runs() -> list[str]:
-    """Runs of forced orders, recorded and simulated: at most 30 s from one to the next, five orders at least."""
+    """Runs of forced orders, recorded and simulated: 30 s at most between orders, five of them at least."""
     lines = ["| record | runs | seconds, quartiles | travel, median | one-sided |", "|---|---|---|---|---|"]
     data = Path(os.environ["POWDERKEG_SHARED"]) / "data" / "multivenue-2025-2026"
     events = pl.read_parquet(data / "liquidation_events.parquet").sort("timestamp")
