@@ -44,6 +44,6 @@ def test_a_wrong_column_is_named(change: dict[str, list[float]], message: str) -
 
 def test_a_coin_that_nobody_holds_is_named_with_those_that_are_held() -> None:
     snapshot = snapshot_of([("a", "BTC", 2.0, 100.0, 80.0)])
-    assert snapshot.number_of("BTC") == 0
+    assert snapshot.number_of("BTC") == snapshot.number_of("btc") == 0
     with pytest.raises(InputError, match=r"'DOGE' is held by no account of this snapshot; it has BTC"):
         snapshot.number_of("DOGE")

@@ -113,6 +113,7 @@ class MeasurableSource(MapSource):
         time = None if at is None else milliseconds(at, "--at")
         history = self.snapshots(time)
         snapshot = history[-1]
+        symbol = snapshot.coins[snapshot.number_of(symbol)]
         mark = float(snapshot.mark_price[snapshot.number_of(symbol)])
         betas, tiers = None, None
         if self.positions is None:

@@ -85,7 +85,7 @@ def positions(
         source = _File(file, venue) if file is not None else _Lake(settings, lake, venue)
         now = source.at(at)
         with _called("symbol", "coin"):
-            now.number_of(coin)
+            coin = now.coins[now.number_of(coin)]
         interest = source.open_interest(now, coin) if open_interest is None else open_interest
     result = measured_positions(now, coin, near=close, limit=limit, open_interest=interest)
     changes = None

@@ -147,6 +147,7 @@ def measured_map(
     if scaled and open_interest is None:
         raise InputError("scaled: needs the venue's open interest; give it, or take the map as counted")
     number = snapshot.number_of(symbol)
+    symbol = snapshot.coins[number]
     held = np.flatnonzero(snapshot.coin == number)
     if not len(held):
         raise InputError(f"symbol: nobody in the snapshot of {iso(snapshot.as_of)} holds {symbol}")

@@ -122,13 +122,16 @@ class PositionSnapshot:
         return self.as_of - self.state_ts[self.account]
 
     def number_of(self, coin: str) -> int:
-        """Return the number of a coin.
+        """Return the number of a coin, spelled as the venue does or the same but for case.
 
         Raises
         ------
         InputError
-            Nobody in the snapshot holds it.
+            Nobody in the snapshot holds it, or it is spelled like several but for case.
         """
+        alike = [number for number, name in enumerate(self.coins) if name.casefold() == coin.casefold()]
+        if coin not in self.coins and len(alike) == 1:
+            return alike[0]
         if coin not in self.coins:
             known = ", ".join(self.coins[:10]) + (", ..." if len(self.coins) > 10 else "")
             raise InputError(f"symbol: {coin!r} is held by no account of this snapshot; it has {known}")
