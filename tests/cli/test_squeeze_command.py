@@ -178,3 +178,29 @@ def test_touch_probabilities_and_who_is_offside_come_from_bars(powderkeg: Comman
     assert longer["squeezes"][0]["conditions"]["touched"][0]["probability"] > chances[0]
     check(done.out, *PAGE)
     assert powderkeg("squeeze --horizon soon", *files.arguments).status == 2
+
+
+def test_a_coin_of_the_lake_has_the_depth_of_its_venues_and_a_push_on_one_reaches_the_others(
+    powderkeg: Command, settings: Path
+) -> None:
+    line = (
+        "squeeze BTC --venues binance,bybit --since 13d --side down --push 1e6 --on bybit --json --settings"
+    )
+    done = powderkeg(line, settings)
+    (down,) = json.loads(done.out)["squeezes"]
+    assert down["depth"]["kind"] == "law"
+    assert "binance" in down["depth"]["source"]
+    assert "bybit" in down["depth"]["source"]
+    (spread,) = down["contagion"]
+    assert [one["venue"] for one in spread["venues"]] == ["bybit", "binance"]
+    assert spread["venues"][0]["arbitrage"] == pytest.approx(-spread["venues"][1]["arbitrage"])
+    assert spread["venues"][1]["farthest_price"] < spread["venues"][1]["mark_price"]
+    check(done.out, *PAGE)
+    told = powderkeg(line.replace(" --json", ""), settings)
+    assert "on bybit alone" in told.out
+
+
+def test_a_push_on_one_venue_needs_a_size_and_several_venues(powderkeg: Command, files: Files) -> None:
+    done = powderkeg("squeeze --on bybit --push 1e6", *files.arguments)
+    assert done.status == 2
+    assert "needs --push, and a coin" in done.err

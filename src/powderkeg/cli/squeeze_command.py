@@ -19,6 +19,7 @@ from powderkeg.errors import InputError
 if TYPE_CHECKING:
     from powderkeg.analytics.squeeze import Squeeze
     from powderkeg.analytics.squeeze_conditions import SqueezeConditions
+    from powderkeg.analytics.squeeze_contagion import ContagionReading
     from powderkeg.analytics.squeeze_paths import PathReading
     from powderkeg.core.crowding import MeasuredCrowding, ModelledCrowding
     from powderkeg.lake.market_lake import Lake
@@ -99,6 +100,13 @@ Paths = Annotated[
         rich_help_panel=_SQUEEZE,
     ),
 ]  # fmt: skip
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on", help="Push on this venue alone, and see what it does on the others; needs --push and a coin.",
+        rich_help_panel=_SQUEEZE,
+    ),
+]  # fmt: skip
 Seed = Annotated[int, typer.Option("--seed", min=0, help="For depths and paths.", rich_help_panel=_SQUEEZE)]
 Horizon = Annotated[str, typer.Option("--horizon", help="For touch probabilities.", rich_help_panel=_SQUEEZE)]
 
@@ -115,6 +123,8 @@ class Drawn:
         Frames of the files, for an impact law; none without bars.
     lake, instruments
         Where to look for depth, and of which (venue, symbol); None for files.
+    layers
+        Maps of single venues, of a sum over several, in the order of `instruments`.
     run, snapshot
         What entries are read from: of one modelled market, or of positions; None for a sum over venues.
     """
@@ -123,6 +133,7 @@ class Drawn:
     frames: tuple[MarketFrame, ...] = ()
     lake: Lake | None = None
     instruments: tuple[tuple[str, str], ...] = ()
+    layers: tuple[LiquidationMap, ...] = ()
     run: MapRun | None = None
     snapshot: PositionSnapshot | None = None
 
@@ -141,6 +152,7 @@ def squeeze(
     depth: Depth = None,
     stress: Regime = Stress.CALM,
     pass_through: PassThrough = None,
+    on: On = None,
     paths: Paths = 0,
     horizon: Horizon = "1d",
     seed: Seed = 0,
@@ -167,6 +179,9 @@ def squeeze(
     with working("Making the map"):
         drawn = _drawn(market, coin, at, options.chosen_model(model, parameters))
     prices, pushes = tuple(to or ()), tuple(push or ())
+    if on is not None and not (pushes and drawn.layers):
+        raise InputError(f"--on {on}: needs --push, and a coin whose map is the sum of several venues")
+    spread: list[tuple[ContagionReading, ...]] = []
     reports: list[Squeeze] = []
     surroundings: list[SqueezeConditions | None] = []
     in_time: list[tuple[PathReading, ...]] = []
@@ -187,6 +202,7 @@ def squeeze(
                     seed=seed,
                 )
             )
+        spread.append(_spread(drawn, direction, stress, on, pushes if on else (), pass_through))
         volatility = _volatility(drawn)
         surroundings.append(_conditions(drawn, direction, volatility, horizon, prices))
         sizes = (pushes or tuple(one.push for one in reports[-1].ladder[-1:])) if paths else ()
@@ -217,12 +233,13 @@ def squeeze(
                 **one.as_json(),
                 "conditions": None if around is None else around.as_json(),
                 "paths": [reading.as_json() for reading in readings],
+                "contagion": [reading.as_json() for reading in elsewhere],
             }
-            for one, around, readings in zip(reports, surroundings, in_time, strict=True)
+            for one, around, readings, elsewhere in zip(reports, surroundings, in_time, spread, strict=True)
         ]
         print_json({"stress": stress.value, "squeezes": told})
     else:
-        print_squeezes(reports, stress.value, surroundings, in_time)
+        print_squeezes(reports, stress.value, surroundings, in_time, spread)
     if plot:
         print_written(plot, as_json=as_json)
 
@@ -264,6 +281,7 @@ def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: st
             (venue.name, venue.symbol(coin.upper()))
             for venue in venues([str(frame.venue) for frame in frames])
         ),
+        layers=tuple(maps),
     )
 
 
@@ -287,6 +305,29 @@ def _depth(market: MeasurableSource, drawn: Drawn, path: Path | None, direction:
         raise InputError("no depth: positions say nothing of the book; give it with --depth")
     curves = [law_of_bars(frame, drawn.map.as_of, direction) for frame in drawn.frames]
     return curves[0] if len(curves) == 1 else combined_depth(curves)
+
+
+def _spread(
+    drawn: Drawn,
+    direction: Direction,
+    stress: Stress,
+    pushed: str | None,
+    pushes: tuple[float, ...],
+    pass_through: float | None,
+) -> tuple[ContagionReading, ...]:
+    """Return what each push on one venue does on all of them."""
+    if pushed is None or drawn.lake is None:
+        return ()
+    from powderkeg.analytics.squeeze_contagion import squeeze_contagion
+    from powderkeg.maps.lake_depth import lake_depth
+
+    venues = []
+    for (name, symbol), layer in zip(drawn.instruments, drawn.layers, strict=True):
+        depth = lake_depth(drawn.lake, name, symbol, direction, drawn.map.as_of).curve
+        venues.append((name, layer, _stressed(depth, stress)))
+    return tuple(
+        squeeze_contagion(venues, pushed.lower(), size, pass_through=pass_through) for size in pushes
+    )
 
 
 def _volatility(drawn: Drawn) -> float | None:

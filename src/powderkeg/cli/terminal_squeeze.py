@@ -16,6 +16,7 @@ from powderkeg.model.times import duration_text, iso
 if TYPE_CHECKING:
     from powderkeg.analytics.squeeze import Squeeze
     from powderkeg.analytics.squeeze_conditions import SqueezeConditions
+    from powderkeg.analytics.squeeze_contagion import ContagionReading
     from powderkeg.analytics.squeeze_paths import PathReading
     from powderkeg.core.bands import Band
 
@@ -27,6 +28,7 @@ def print_squeezes(
     stress: str,
     conditions: Sequence[SqueezeConditions | None],
     paths: Sequence[tuple[PathReading, ...]],
+    spread: Sequence[tuple[ContagionReading, ...]],
 ) -> None:
     """Print the pushes, prices and zones of each direction, what surrounds them, and what they rest on."""
     first = squeezes[0]
@@ -36,8 +38,10 @@ def print_squeezes(
         )
     )
     output.print(f"mark price {price_text(first.mark_price)}   depth {stress}\n")
-    for one, around, readings in zip(squeezes, conditions, paths, strict=True):
+    for one, around, readings, elsewhere in zip(squeezes, conditions, paths, spread, strict=True):
         _print_direction(one)
+        for reading in elsewhere:
+            _print_contagion(one, reading)
         if readings:
             _print_paths(one, readings)
         if around is not None:
@@ -107,6 +111,29 @@ def _print_paths(one: Squeeze, readings: Sequence[PathReading]) -> None:
     print_note(
         f"{first.paths:,} paths over {first.horizon} s under the rules of {first.rules}. P(x2): more is "
         "forced than was pushed. Seconds: median time in which 95 % of it is closed."
+    )
+
+
+def _print_contagion(one: Squeeze, reading: ContagionReading) -> None:
+    title = f"{usd(reading.push)} on {reading.pushed} alone, within {reading.horizon} s"
+    table = _table(
+        title, _colour(one), "venue", "farthest", "", "at the end", "forced", "taken over", "arbitrage"
+    )
+    table.columns[0].justify = "left"
+    for venue in reading.venues:
+        table.add_row(
+            venue.venue,
+            price_text(venue.farthest_price),
+            f"{venue.farthest_price / venue.mark_price - 1:+.1%}",
+            f"{venue.final_price / venue.mark_price - 1:+.1%}",
+            usd(venue.forced),
+            usd(venue.taken_over),
+            f"{'-' if venue.arbitrage < 0 else '+'}{usd(abs(venue.arbitrage))}",
+        )
+    output.print(table)
+    print_note(
+        f"Expected path, without noise. Arbitrage closes {reading.arbitrage_per_second:.0%} of each gap a "
+        "second and adds up to zero; below zero is what leaned against the push."
     )
 
 
