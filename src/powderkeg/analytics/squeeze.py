@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from powderkeg.analytics.squeeze_readings import Landing, Reaching, ZoneReading
 from powderkeg.core.bands import Band, ensemble_band
 from powderkeg.core.cascade_envelope import FARTHEST, Envelope, ForcedCurve, Zone, envelope, forced_curve
 from powderkeg.core.impact_law import LAW_FACTOR
@@ -34,95 +35,6 @@ _MEMBERS = 64
 _LADDER = 7
 _CURVE_POINTS, _CURVE_SPAN = 300, 300.0
 _ZONES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Landing:
-    """What one push does.
-
-    Attributes
-    ----------
-    push
-        Order in quote.
-    price, distance
-        Where it lands, and that over the mark less 1; None where the book ends first.
-    price_band
-        Of the price; NaN bounds where more than that share of members runs out of the book.
-    beyond_book
-        Share of members in which the book ends first, in [0, 1].
-    forced, forced_band
-        Notional force-closed on the way; of a push beyond the book what stands up to its end.
-    amplification
-        (push + forced) / push, >= 1.
-    book_price
-        Where the same push lands if it forces nobody; None beyond the book.
-    """
-
-    push: float
-    price: float | None
-    distance: float | None
-    price_band: Band
-    beyond_book: float
-    forced: float
-    forced_band: Band
-    amplification: float
-    book_price: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneReading:
-    """A self-sustaining zone with its prices.
-
-    Attributes
-    ----------
-    trigger_price, trigger_size, trigger_size_band
-        Where it begins, and the push that gets there and on. The band is of the push that reaches its far
-        side, in each member.
-    landing_price, landing_band
-        Where it ends, None where the book ends first; the band is of where the trigger size and a thousandth
-        more lands.
-    forced
-        Notional force-closed inside it.
-    branching
-        Highest local branching ratio, > 1; None where nothing is absorbed at all.
-    """
-
-    trigger_price: float
-    trigger_size: float
-    trigger_size_band: Band
-    landing_price: float | None
-    landing_band: Band
-    forced: float
-    branching: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reaching:
-    """What it takes to reach a price, and what a print there would do.
-
-    Attributes
-    ----------
-    price, distance
-        The price asked about.
-    push, push_band
-        Smallest order that carries the price there; None beyond the book.
-    forced
-        Notional force-closed on the way.
-    book_push
-        What it would take if nobody were forced; None beyond the book.
-    after_print, after_print_band
-        Where the price comes to rest if it prints there without an order: what that forces meets the depth
-        beyond. None where the book ends first.
-    """
-
-    price: float
-    distance: float
-    push: float | None
-    push_band: Band
-    forced: float
-    book_push: float | None
-    after_print: float | None
-    after_print_band: Band
 
 
 @dataclass(frozen=True, slots=True)

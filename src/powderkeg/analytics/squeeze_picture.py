@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powderkeg.analytics.squeeze import Landing, Squeeze
+from powderkeg.analytics.squeeze import Squeeze
 from powderkeg.analytics.squeeze_paths import PathReading
+from powderkeg.analytics.squeeze_readings import Landing
 from powderkeg.errors import InputError
 from powderkeg.maps import picture_style as style
 from powderkeg.maps.picture_text import distance_text, is_simulated, moment_text, origin_text, price_text, usd

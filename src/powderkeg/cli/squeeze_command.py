@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,7 @@ import typer
 from powderkeg.cli import options
 from powderkeg.cli.map_source import Coin
 from powderkeg.cli.measured_source import MeasurableSource
+from powderkeg.cli.squeeze_source import Drawn, crowding_of, depth_of, drawn_map
 from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,14 +21,7 @@ if TYPE_CHECKING:
     from powderkeg.analytics.squeeze_conditions import SqueezeConditions
     from powderkeg.analytics.squeeze_contagion import ContagionReading
     from powderkeg.analytics.squeeze_paths import PathReading
-    from powderkeg.core.crowding import MeasuredCrowding, ModelledCrowding
-    from powderkeg.lake.market_lake import Lake
-    from powderkeg.maps.calibrated_model import Calibration
-    from powderkeg.maps.liquidation_map import LiquidationMap
-    from powderkeg.maps.map_run import MapRun
-    from powderkeg.model.account_positions import PositionSnapshot
     from powderkeg.model.depth_curve import DepthCurve, Direction
-    from powderkeg.model.market_frame import MarketFrame
 
 _SQUEEZE = "Squeeze"
 _ROOT_SECONDS = 86_400**0.5  # a day's volatility over that of a second
@@ -111,33 +104,6 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="For depths and paths."
 Horizon = Annotated[str, typer.Option("--horizon", help="For touch probabilities.", rich_help_panel=_SQUEEZE)]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A map with what its depth and conditions can be made from.
-
-    Attributes
-    ----------
-    map
-        The map.
-    frames
-        Frames of the files, for an impact law; none without bars.
-    lake, instruments
-        Where to look for depth, and of which (venue, symbol); None for files.
-    layers
-        Maps of single venues, of a sum over several, in the order of `instruments`.
-    run, snapshot
-        What entries are read from: of one modelled market, or of positions; None for a sum over venues.
-    """
-
-    map: LiquidationMap
-    frames: tuple[MarketFrame, ...] = ()
-    lake: Lake | None = None
-    instruments: tuple[tuple[str, str], ...] = ()
-    layers: tuple[LiquidationMap, ...] = ()
-    run: MapRun | None = None
-    snapshot: PositionSnapshot | None = None
-
-
 @options.market_command
 def squeeze(
     market: MeasurableSource,
@@ -177,7 +143,7 @@ def squeeze(
     from powderkeg.cli.terminal_squeeze import print_squeezes
 
     with working("Making the map"):
-        drawn = _drawn(market, coin, at, options.chosen_model(model, parameters))
+        drawn = drawn_map(market, coin, at, options.chosen_model(model, parameters))
     prices, pushes = tuple(to or ()), tuple(push or ())
     if on is not None and not (pushes and drawn.layers):
         raise InputError(f"--on {on}: needs --push, and a coin whose map is the sum of several venues")
@@ -187,7 +153,7 @@ def squeeze(
     in_time: list[tuple[PathReading, ...]] = []
     for name in _sides(side, prices, drawn.map.mark_price):
         direction = DIRECTION_OF[name]
-        curve = _depth(market, drawn, depth, direction)
+        curve = depth_of(market, drawn, depth, direction)
         ahead = [price for price in prices if (price - drawn.map.mark_price) * direction > 0]
         if side is not None and side.value == name:
             ahead = list(prices)
@@ -254,59 +220,6 @@ def _sides(side: SideName | None, prices: tuple[float, ...], mark: float) -> lis
     ]
 
 
-def _drawn(market: MeasurableSource, coin: str | None, at: str | None, model: str | Calibration) -> Drawn:
-    from powderkeg.maps.aggregated_map import aggregated_map
-    from powderkeg.maps.map_run import map_run
-    from powderkeg.model.times import milliseconds
-    from powderkeg.venues.registry import venues
-
-    if market.is_measured:
-        counted = market.measured_map(coin, at).map
-        snapshot = market.snapshots(counted.as_of)[-1]
-        if market.positions is not None:
-            return Drawn(counted, snapshot=snapshot)
-        venue, _, symbol = counted.instrument.partition(":")
-        return Drawn(counted, lake=market.opened_lake(), instruments=((venue, symbol),), snapshot=snapshot)
-    if coin is None:
-        frame = market.from_files()
-        run = map_run(frame, model)
-        return Drawn(run.map(at), (frame,), run=run)
-    frames, _ = market.from_lake(coin, None if at is None else milliseconds(at, "--at"))
-    maps = [map_run(frame, model).map() for frame in frames]
-    return Drawn(
-        aggregated_map(maps, coin.upper()).total,
-        tuple(frames),
-        lake=market.opened_lake(),
-        instruments=tuple(
-            (venue.name, venue.symbol(coin.upper()))
-            for venue in venues([str(frame.venue) for frame in frames])
-        ),
-        layers=tuple(maps),
-    )
-
-
-def _depth(market: MeasurableSource, drawn: Drawn, path: Path | None, direction: Direction) -> DepthCurve:
-    from powderkeg.core.combined_depth import combined_depth
-    from powderkeg.maps.depth_file import depth_of_file, law_of_bars
-
-    if path is not None:
-        return depth_of_file(
-            path,
-            direction=direction,
-            mark_price=drawn.map.mark_price,
-            at=drawn.map.as_of,
-            columns=options.column_mapping(market.column).get("depth"),
-        )
-    if drawn.lake is not None:
-        from powderkeg.maps.lake_depth import lake_combined_depth
-
-        return lake_combined_depth(drawn.lake, drawn.instruments, direction, drawn.map.as_of).curve
-    if not drawn.frames:
-        raise InputError("no depth: positions say nothing of the book; give it with --depth")
-    curves = [law_of_bars(frame, drawn.map.as_of, direction) for frame in drawn.frames]
-    return curves[0] if len(curves) == 1 else combined_depth(curves)
-
-
 def _spread(
     drawn: Drawn,
     direction: Direction,
@@ -346,28 +259,11 @@ def _conditions(
     length = duration(horizon, "--horizon")
     if volatility is None:
         return None
-    crowding, note = _crowding(drawn, -direction)
+    crowding, note = crowding_of(drawn, -direction)
     return squeeze_conditions(
         drawn.map, direction, volatility=volatility, horizon=length, prices=prices, crowding=crowding,
         crowding_note=note,
     )  # fmt: skip
-
-
-def _crowding(drawn: Drawn, position_side: int) -> tuple[MeasuredCrowding | ModelledCrowding | None, str]:
-    """Return who of a side is offside at the mark, or why that cannot be told."""
-    import numpy as np
-
-    from powderkeg.core.crowding import measured_crowding, modelled_crowding
-
-    symbol = drawn.map.instrument.partition(":")[2] or drawn.map.instrument
-    try:
-        if drawn.snapshot is not None:
-            return measured_crowding(drawn.snapshot, symbol, position_side, np.random.default_rng(0)), ""
-        if drawn.run is not None:
-            return modelled_crowding(drawn.run.state(drawn.map.as_of), position_side), ""
-    except InputError as error:
-        return None, str(error)
-    return None, "entries of a sum over venues are not read"
 
 
 def _stressed(curve: DepthCurve, stress: Stress) -> DepthCurve:
