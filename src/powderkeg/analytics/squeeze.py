@@ -33,6 +33,8 @@ DEPTH_SIGMA = {"book": 0.2, "bands": 0.3, "law": math.log(LAW_FACTOR) / 1.645}
 # Members where the map has no ensemble of its own.
 _MEMBERS = 64
 _LADDER = 7
+# Pushes that move the price less are left out of the ladder.
+_LEAST_MOVE = 2e-4
 _CURVE_POINTS, _CURVE_SPAN = 300, 300.0
 _ZONES = 8
 
@@ -232,7 +234,8 @@ def _ladder(found: Envelope) -> list[float]:
         return []
     exponent = math.floor(math.log10(most))
     rounds = [digit * 10.0**power for power in range(exponent - 4, exponent + 1) for digit in (1, 2, 5)]
-    return [size for size in rounds if size <= most][-_LADDER:]
+    fitting = [size for size in rounds if size <= most][-_LADDER:]
+    return [size for size in fitting if float(found.landing(size)) >= _LEAST_MOVE] or fitting
 
 
 def _curve(central: Envelope, members: Sequence[Envelope]) -> tuple[FloatArray, FloatArray]:
