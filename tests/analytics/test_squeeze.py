@@ -51,6 +51,13 @@ def made_map(*, wall: float = 150e6, share: float | None = None) -> LiquidationM
     )
 
 
+def stepped(step: float) -> DepthCurve:
+    """Return a book above the mark with 2 million at every step, and nothing in between."""
+    at = np.repeat(np.arange(1, 101) * step, 2)
+    held = np.repeat(np.arange(101) * 2e6, 2)[1:-1]
+    return depth(1, displacement=np.concatenate(([0.0], at)), absorbed=np.concatenate(([0.0], held)))
+
+
 def depth(direction: Direction, *, per_percent: float = 10e6, **changed: Any) -> DepthCurve:
     """Return a book that absorbs evenly up to 20 %."""
     made = DepthCurve(
@@ -84,6 +91,17 @@ def test_a_push_into_the_wall_runs_and_one_before_it_rests(direction: Direction)
     assert wall[0] == pytest.approx(0.05, abs=0.001)
     assert zone.branching == pytest.approx(5.0)
     assert zone.trigger_size == pytest.approx(50e6, rel=0.02)
+
+
+def test_gaps_of_a_book_do_not_hide_the_wall_behind_them() -> None:
+    made = made_map(wall=30e6)
+    few = made.short_notional.copy()
+    few[101:151] = 1.0
+    found = squeeze(replace(made, short_notional=few), stepped(0.002))
+    assert len(found.zones) == 8
+    assert [zone.trigger_price for zone in found.zones] == sorted(zone.trigger_price for zone in found.zones)
+    assert found.zones[0].trigger_price < MARK * math.exp(0.01)
+    assert sum(zone.forced for zone in found.zones) > 0.9 * 30e6
 
 
 def test_pushes_beyond_the_book_land_nowhere_and_say_so() -> None:

@@ -81,6 +81,7 @@ def test_before_a_census_its_status_says_how_to_begin(powderkeg: Command, tmp_pa
         ("run --venue nowhere", "venue is 'nowhere'; expected one of"),
         ("run --accounts missing.txt", "--accounts: missing.txt cannot be read: No such file or directory"),
         ("run --archive soon", "--archive"),
+        ("status --share 2 --lake lake", "--share: 2.0 of the venue's rate limit"),
         ("status --venue okx --lake lake", "positions are not public at OKX"),
     ],
 )

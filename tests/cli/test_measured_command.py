@@ -107,7 +107,9 @@ def test_a_heatmap_of_a_file_has_columns_and_a_picture(
     check(done.out, "`powderkeg heatmap --json`", "`powderkeg heatmap --measured --json`", "`provenance`")
     assert (tmp_path / "h.png").stat().st_size > 10_000
     assert pl.read_csv(tmp_path / "h.csv")["long_notional"].sum() == 4 * 200_000.0
-    assert "measured heatmap" in powderkeg("heatmap --symbol BTC --positions", positions).out
+    told = powderkeg("heatmap --symbol BTC --positions", positions).out
+    assert "measured heatmap" in told
+    assert "open interest is not known" not in told
 
 
 def test_a_map_and_a_heatmap_of_a_census(powderkeg: Command, tmp_path: Path) -> None:
@@ -146,6 +148,8 @@ def test_a_map_and_a_heatmap_of_a_census(powderkeg: Command, tmp_path: Path) -> 
         ("map DOGE --positions {}", "'DOGE' is held by no account"),
         ("map BTC --levels joint", "expected --measured or --positions"),
         ("heatmap BTC --levels joint --positions {}", "a measured heatmap counts published levels"),
+        ("heatmap BTC --end 2026-01-01 --positions {}", "--end: 2026-01-01T00:00:00Z is before the start"),
+        ("heatmap BTC --open-interest x.csv --positions {}", "a measured heatmap tells no coverage"),
         ("heatmap BTC --step 1ms --positions {}", "expected at most 5,000"),
         ("map BTC --positions nowhere.parquet", "nowhere.parquet does not exist"),
     ],

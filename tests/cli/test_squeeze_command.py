@@ -110,6 +110,7 @@ def test_bands_of_a_file_are_depth_too(powderkeg: Command, files: Files, tmp_pat
         ("--push 0 --side up", "push: 0 USD"),
         ("--push -5 --side up", "push: -5 USD"),
         ("--to 1 --side up", "is not above the mark price"),
+        ("--to 0", "to: 0; expected a positive price"),
         ("--pass-through 2", "--pass-through"),
         ("--depth nowhere.csv", "nowhere.csv does not exist"),
         ("--stress panic", "--stress"),
@@ -120,6 +121,13 @@ def test_what_cannot_be_is_one_sentence(powderkeg: Command, files: Files, line: 
     assert done.status == 2
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+def test_the_mark_price_itself_is_nothing_to_reach(powderkeg: Command, files: Files) -> None:
+    mark = mark_of(powderkeg, files)
+    done = powderkeg("squeeze --to", repr(mark), *files.arguments)
+    assert (done.status, done.out) == (2, "")
+    assert "is the mark price; expected one above or below it" in done.err
 
 
 @pytest.mark.parametrize(

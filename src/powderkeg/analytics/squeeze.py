@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from powderkeg.analytics.squeeze_readings import Landing, Reaching, ZoneReading
+from powderkeg.analytics.squeeze_readings import Landing, Reaching, ZoneReading, telling_zones
 from powderkeg.core.bands import Band, ensemble_band
 from powderkeg.core.cascade_envelope import FARTHEST, Envelope, ForcedCurve, Zone, envelope, forced_curve
 from powderkeg.core.impact_law import LAW_FACTOR
@@ -54,7 +54,7 @@ class Squeeze:
     reaching
         For each price asked about.
     zones
-        Self-sustaining zones, nearest first.
+        Self-sustaining zones, nearest first: the nearest, and at most seven others that force most.
     envelope
         Curves of the central case.
     depth
@@ -201,7 +201,7 @@ def squeeze(
         curve_prices=_prices(found, quantiles),
         ladder=tuple(_landing(found, members, size) for size in sorted(sizes)),
         reaching=tuple(_reaching(found, members, price) for price in prices),
-        zones=tuple(_zone(found, members, zone) for zone in central.zones()[:_ZONES]),
+        zones=tuple(_zone(found, members, zone) for zone in telling_zones(central.zones(), _ZONES)),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from powderkeg.analytics.squeeze import Squeeze
 from powderkeg.analytics.squeeze_paths import PathReading
-from powderkeg.analytics.squeeze_readings import Landing
+from powderkeg.analytics.squeeze_readings import Landing, telling_zones
 from powderkeg.errors import InputError
 from powderkeg.maps import picture_style as style
 from powderkeg.maps.picture_text import distance_text, is_simulated, moment_text, origin_text, price_text, usd
@@ -139,7 +139,8 @@ def _draw_paths(figure: Figure, paths: Sequence[PathReading], mark: float) -> No
         colour, seconds = _COLOURS[side], np.arange(one.horizon + 1)
         for lower, upper, alpha in ((0, 4, 0.18), (1, 3, 0.28)):
             fan.fill_between(seconds, one.fan[lower], one.fan[upper], color=colour, alpha=alpha, linewidth=0)
-        fan.plot(seconds, one.fan[2], color=colour, linewidth=1.6, label=usd(one.push).replace("$", r"\$"))
+        label = f"{usd(one.push)} {'bought' if side == 'up' else 'sold'}".replace("$", r"\$")
+        fan.plot(seconds, one.fan[2], color=colour, linewidth=1.6, label=label)
         moved = 100 * (one.extremes / mark - 1)
         counts.hist(moved, bins=60, color=colour, alpha=0.8, weights=np.full(len(moved), 100 / len(moved)))
     fan.axhline(mark, color=style.MARK, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -223,7 +224,7 @@ def _write_zones(figure: Figure, one: Squeeze, top: float) -> float:
         style.write(figure, _TABLES, top, "no self-sustaining zone: the price comes to rest everywhere")
         return top - style.LINE
     rows = []
-    for zone in one.zones[:4]:
+    for zone in telling_zones(one.zones, 4):
         end = "the book's end" if zone.landing_price is None else price_text(zone.landing_price)
         ratio = "∞" if zone.branching is None else f"{zone.branching:.1f}"
         rows.append(

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from powderkeg.core.bands import Band
+
+
+class ForcedZone(Protocol):
+    """Anything with the notional that is force-closed inside it."""
+
+    @property
+    def forced(self) -> float:
+        """Notional in quote, >= 0."""
+
+
+_Zone = TypeVar("_Zone", bound=ForcedZone)
+
+
+def telling_zones(zones: Sequence[_Zone], most: int) -> tuple[_Zone, ...]:
+    """Return at most `most` zones in their order: the first, and of the others those that force most.
+
+    Between two levels of a book nothing is absorbed, so that every gap with a position in it is a zone: by
+    order alone a few dollars in the gaps ahead would hide a wall behind them.
+    """
+    others = heapq.nlargest(most - 1, range(1, len(zones)), key=lambda number: zones[number].forced)
+    return tuple(zones[number] for number in sorted((*range(min(1, len(zones))), *others)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,11 +123,14 @@ def census_status(
     from powderkeg.analytics.census_status import census_status as status_of
     from powderkeg.cli.census_view import print_status, status_json
     from powderkeg.cli.terminal import print_json, working
+    from powderkeg.ingest.census_settings import with_share
     from powderkeg.venues.registry import venue as venue_of
 
+    asked = venue_of(venue)
+    with_share(asked, share)  # refuses a share that no census can have
     store = lake_options.lake_of(lake_options.settings_of(settings, lake))
     with working("Reading the last states"):
-        status = status_of(store, venue_of(venue), lake_options.now(), share=share)
+        status = status_of(store, asked, lake_options.now(), share=share)
     if as_json:
         print_json(status_json(status))
     else:

@@ -147,7 +147,7 @@ class MeasurableSource(MapSource):
         Raises
         ------
         InputError, WindowError
-            As in `measured_map`; or levels other than the published ones are asked for.
+            As in `measured_map`; or levels other than the published ones, or a coverage, are asked for.
         """
         from powderkeg.maps.measured_heatmap import column_times, latest_snapshots, measured_heatmap
 
@@ -156,6 +156,8 @@ class MeasurableSource(MapSource):
             raise InputError(
                 "--levels, --scaled: a measured heatmap counts published levels; expected neither"
             )
+        if self.open_interest is not None:
+            raise InputError("--open-interest: a measured heatmap tells no coverage; expected none, or a map")
         length = duration(step or "1h", "--step")
         first = None if start is None else milliseconds(start, "--start")
         last = None if end is None else milliseconds(end, "--end")

@@ -43,6 +43,7 @@ def print_positions(result: MeasuredPositions) -> None:
 
 def print_changes(result: MeasuredChanges) -> None:
     """Print what became of the positions, and those liquidated, close or with collateral moved."""
+    output.print()
     table = _table("what", "longs", "", "shorts", "", title=f"Since {time_text(result.since)} UTC")
     for name in (*FATES, *MARKS):
         cells: list[str | Text] = [name.replace("_", " ")]
@@ -77,7 +78,7 @@ def print_changes(result: MeasuredChanges) -> None:
 def _print_within(result: MeasuredPositions) -> None:
     scaled = result.open_interest is not None
     of_venue = ("of the venue's", "scaled, 90 %") if scaled else ()
-    headings = ("if the mark moves", "liquidates", "counted", "of counted", *of_venue)
+    headings = ("mark moves", "liquidates", "counted", "of counted", *of_venue)
     table = _table(*headings, title="Share of open interest", left=(1,))
     for one in result.within:
         row: list[str | Text] = [
@@ -101,7 +102,7 @@ def _print_nearest(result: MeasuredPositions) -> None:
     total = f"{count_text(count, 'position')}, {usd(notional)}"
     title = f"Largest within {result.near * 100:g}% of liquidation: {total}"
     table = _table(
-        "", "account", "side", "notional", "level", "distance", "share", "margin", "state", title=title,
+        "", "account", "side", "notional", "level", "distance", "share", "margin", "age", title=title,
         left=(1, 2, 7),
     )  # fmt: skip
     for one in result.positions:
@@ -114,7 +115,7 @@ def _print_nearest(result: MeasuredPositions) -> None:
             f"{one.distance:+.2%}",
             f"{one.share:.2%}",
             one.margin_mode or "-",
-            "now" if one.age < 1_000 else f"{length_text(one.age)} ago",
+            "0s" if one.age < 1_000 else length_text(one.age),
         )
     _print(table)
 

@@ -39,6 +39,8 @@ def print_squeezes(
     )
     output.print(f"mark price {price_text(first.mark_price)}   depth {stress}\n")
     for one, around, readings, elsewhere in zip(squeezes, conditions, paths, spread, strict=True):
+        if one is not first:
+            output.print()
         _print_direction(one)
         for reading in elsewhere:
             _print_contagion(one, reading)
@@ -89,6 +91,7 @@ def _print_direction(one: Squeeze) -> None:
             "∞" if zone.branching is None else f"{zone.branching:.1f}",
         )
     output.print(table)
+    print_note("n: the most that is forced per dollar sold or bought inside; ∞ where the book holds nothing.")
 
 
 def _print_paths(one: Squeeze, readings: Sequence[PathReading]) -> None:
@@ -170,7 +173,7 @@ def _print_reaching(one: Squeeze, price: float) -> None:
     found = next(reaching for reaching in one.reaching if reaching.price == price)
     verb = "buying" if one.side == "up" else "selling"
     if found.push is None:
-        output.print(f"No order reaches {price_text(price)}: the book ends before it.")
+        output.print(f"No order reaches {price_text(price)}: the book ends before it.\n")
         return
     text = f"To reach {price_text(price)} ({found.distance:+.1%}) takes {verb} {usd(found.push)}"
     text += f", 90 % between {_amounts(found.push_band)}" if math.isfinite(found.push_band.low_90) else ""

@@ -12,7 +12,7 @@ from powderkeg.core.alignment import cadence_of
 from powderkeg.errors import InputError, WindowError
 from powderkeg.lake.tables import SeriesTable
 from powderkeg.maps.heatmap import Heatmap
-from powderkeg.maps.measured_map import MeasuredMap, measured_map
+from powderkeg.maps.measured_map import NO_OPEN_INTEREST, MeasuredMap, measured_map
 from powderkeg.model.account_positions import PositionSnapshot
 from powderkeg.model.arrays import FloatArray, IntArray
 from powderkeg.model.price_grid import PriceGrid
@@ -57,10 +57,12 @@ def column_times(start: int, end: int, step: int, first: int = 0) -> IntArray:
     Raises
     ------
     WindowError
-        There is none.
+        There is none, or the end is before the start.
     InputError
         There are more than 5,000.
     """
+    if end < start:
+        raise WindowError(f"end: {iso(end)} is before the start, {iso(start)}")
     times = np.arange(-(-max(start, first) // step) * step, end + 1, step, dtype=np.int64)
     if not len(times):
         raise WindowError(
@@ -133,7 +135,10 @@ def measured_heatmap(
         times.append(time)
         snapshots.append(snapshot)
     if not maps:
-        raise WindowError(f"heatmap: no snapshot of that time holds {symbol} at a known mark")
+        raise WindowError(
+            f"heatmap: no snapshot known at a column's time holds {symbol} at a known mark; a shorter step, "
+            "or another start and end, may meet one"
+        )
     grids = [one.map.grid for one in maps if one.map.grid.count]
     first = min((grid.first for grid in grids), default=0)
     stop = max((grid.first + grid.count for grid in grids), default=0)
@@ -142,7 +147,10 @@ def measured_heatmap(
         place = slice(one.map.grid.first - first, one.map.grid.first - first + one.map.grid.count)
         masses[0, row, place], masses[1, row, place] = one.map.long_notional, one.map.short_notional
     last = maps[-1].map
-    note = "each column is the last snapshot known at its time"
+    notes = (
+        *(note for note in last.provenance.notes if note != NO_OPEN_INTEREST),
+        "each column is the last snapshot known at its time; its coverage is told by a map",
+    )
     empty = np.full(len(maps), np.nan)
     prices = (empty,) * 4 if bars is None else _candles(bars, np.array(times))
     return MeasuredHeatmap(
@@ -160,7 +168,7 @@ def measured_heatmap(
             open_interest=np.array([one.map.open_interest for one in maps]),
             predicted_long=empty,
             predicted_short=empty,
-            provenance=replace(last.provenance, notes=(*last.provenance.notes, note)),
+            provenance=replace(last.provenance, notes=notes),
         ),
         snapshot_ts=np.array([one.as_of for one in snapshots], np.int64),
         counted=np.array([[side.notional for side in one.sides] for one in maps]),

@@ -32,6 +32,7 @@ Levels = Literal["published", "frozen", "joint"]
 SIDES = ("long", "short")
 # Levels further away than this in log price, a factor of 148, are counted, and in no bin.
 FARTHEST = 5.0
+NO_OPEN_INTEREST = "the venue's open interest is not known, so neither is the coverage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,7 @@ def _provenance(
             )
         )
     else:
-        notes.append("the venue's open interest is not known, so neither is the coverage")
+        notes.append(NO_OPEN_INTEREST)
     if levels == "joint":
         notes.append("other coins move by their betas times this coin's move" if betas else "every beta is 1")
     digest = hashlib.sha256(f"{levels} {sorted((betas or {}).items())} {scaled} {open_interest}".encode())
