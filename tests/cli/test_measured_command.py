@@ -151,6 +151,9 @@ def test_a_map_and_a_heatmap_of_a_census(powderkeg: Command, tmp_path: Path) -> 
         ("heatmap BTC --end 2026-01-01 --positions {}", "--end: 2026-01-01T00:00:00Z is before the start"),
         ("heatmap BTC --open-interest x.csv --positions {}", "a measured heatmap tells no coverage"),
         ("heatmap BTC --step 1ms --positions {}", "expected at most 5,000"),
+        ("map BTC --model diffuse --positions {}", "--model is of modelled maps"),
+        ("map BTC --venues okx --positions {}", "--venues is of modelled maps"),
+        ("map BTC --bars bars.csv --positions {}", "a measured map has no use for it"),
         ("map BTC --positions nowhere.parquet", "nowhere.parquet does not exist"),
     ],
 )

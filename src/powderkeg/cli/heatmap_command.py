@@ -56,6 +56,7 @@ def heatmap(
     from powderkeg.model.times import milliseconds
 
     if market.is_measured:
+        options.refuse_model(model, parameters)
         _show_measured(market, coin, (start, end, step), as_json=as_json, plot=plot, output=output)
         return
     chosen = options.chosen_model(model, parameters)

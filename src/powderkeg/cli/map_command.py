@@ -46,6 +46,7 @@ def liquidation_map(
     from powderkeg.model.times import milliseconds
 
     if market.is_measured:
+        options.refuse_model(model, parameters)
         _show_measured(market, coin, at, as_json=as_json, plot=plot)
         return
     chosen = options.chosen_model(model, parameters)

@@ -90,12 +90,21 @@ class MeasurableSource(MapSource):
     def is_measured(self) -> bool:
         """Whether positions are counted; raises InputError for options that only then mean something."""
         if self.positions is not None or self.measured:
+            self._refuse_modelled_options()
             return True
         if self.scaled or self.oldest or self.levels is not LevelsName.PUBLISHED:
             raise InputError(
                 "--levels, --scaled and --oldest are of measured maps; expected --measured or --positions"
             )
         return False
+
+    def _refuse_modelled_options(self) -> None:
+        """Raise InputError for options that a counted map would ignore."""
+        untouched = MapSource()
+        for name in ("mark", "funding", "bar_step", "volume_scale", "venues", "since", "offline"):
+            if getattr(self, name) != getattr(untouched, name):
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} is of modelled maps; this one is counted from positions")
 
     def measured_map(self, coin: str | None, at: str | None) -> MeasuredMap:
         """Return the measured map of the file, or of the lake.
@@ -109,6 +118,10 @@ class MeasurableSource(MapSource):
         """
         from powderkeg.maps.measured_map import measured_map
 
+        if self.bars is not None:
+            raise InputError(
+                "--bars draws the candles of a measured heatmap; a measured map has no use for it"
+            )
         symbol = self._symbol(coin)
         time = None if at is None else milliseconds(at, "--at")
         history = self.snapshots(time)

@@ -282,6 +282,13 @@ def market_command(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def refuse_model(model: ModelName, parameters: Path | None) -> None:
+    """Raise InputError for a model or parameters where positions are counted."""
+    if model is not ModelName.WORLDS or parameters is not None:
+        option = "--model" if parameters is None else "--parameters"
+        raise InputError(f"{option} is of modelled maps; this one is counted from positions")
+
+
 def chosen_model(model: ModelName, parameters: Path | None) -> str | Calibration:
     """Return the calibration of a file where one is given, else the name of the model."""
     if parameters is None:

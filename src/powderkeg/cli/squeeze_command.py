@@ -142,6 +142,8 @@ def squeeze(
     from powderkeg.cli.terminal import print_json, print_written, working
     from powderkeg.cli.terminal_squeeze import print_squeezes
 
+    if market.is_measured:
+        options.refuse_model(model, parameters)
     with working("Making the map"):
         drawn = drawn_map(market, coin, at, options.chosen_model(model, parameters))
     prices, pushes = tuple(to or ()), tuple(push or ())

@@ -92,8 +92,9 @@ def print_reading(result: LiquidationMap) -> None:
             f"  {result.kind} liquidation map as of {iso(result.as_of)}",
         )
     )
+    interest = "open interest {} per side" if result.knows_open_interest else "{} counted on the larger side"
     output.print(
-        f"mark price {price_text(result.mark_price)}   open interest {usd(result.open_interest)} per side   "
+        f"mark price {price_text(result.mark_price)}   {interest.format(usd(result.open_interest))}   "
         f"model {result.provenance.model}\n"
     )
     for sentence in headline(result):
@@ -107,6 +108,7 @@ def print_reading(result: LiquidationMap) -> None:
 
 def headline(result: LiquidationMap) -> list[str]:
     """Return the sentences that a desk would quote, each with its price, distance, amount and share."""
+    whole = "open interest" if result.knows_open_interest else "the larger counted side"
     sentences = []
     for distance in (-0.05, 0.05, -0.10, 0.10):
         reached = result.liquidated_if(result.mark_price * (1 + distance))
@@ -120,7 +122,7 @@ def headline(result: LiquidationMap) -> list[str]:
             )
         sentences.append(
             f"If price {verb} {abs(distance):.0%} to {price_text(reached.price)}, {usd(reached.notional)} of "
-            f"{reached.position_side}s stand to be liquidated ({reached.share:.2%} of open interest).{forced}"
+            f"{reached.position_side}s stand to be liquidated ({reached.share:.2%} of {whole}).{forced}"
         )
     return sentences
 

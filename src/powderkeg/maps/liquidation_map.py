@@ -128,6 +128,12 @@ class LiquidationMap:
         return self.provenance.kind
 
     @property
+    def knows_open_interest(self) -> bool:
+        """False for a measured map whose `open_interest` is the larger counted side, as nobody said more."""
+        inputs = self.provenance.inputs
+        return self.kind != "measured" or not inputs or math.isfinite(inputs[0].coverage)
+
+    @property
     def inert_notional(self) -> tuple[float, float]:
         """USD of (long, short) open interest that stands at no price: hedges and far-away positions."""
         return (

@@ -318,9 +318,17 @@ def _write_side(
         ("at no price *", inert_long, inert_short),
         ("open interest", liquidation_map.open_interest, liquidation_map.open_interest),
     ]
+    if not liquidation_map.knows_open_interest:
+        # What was not counted is not known, and no number stands for it.
+        per_side = per_side[:2]
     rows = [(name, usd(below), usd(above)) for name, below, above in per_side]
     header = ("one-sided USD", "longs", "shorts")
     top = style.write_table(figure, header, rows, (0.0, 0.76, 1.0), _SIDE, top - 14, _SIDE_WIDTH)
-    style.write(
-        figure, _SIDE, top - 4, f"* {_AT_NO_PRICE.get(liquidation_map.kind, _HELD_BACK)}", size=style.SMALL
-    )
+    if liquidation_map.knows_open_interest:
+        style.write(
+            figure,
+            _SIDE,
+            top - 4,
+            f"* {_AT_NO_PRICE.get(liquidation_map.kind, _HELD_BACK)}",
+            size=style.SMALL,
+        )
