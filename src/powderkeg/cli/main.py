@@ -24,6 +24,7 @@ from powderkeg.cli.price_command import price
 from powderkeg.cli.record_command import record
 from powderkeg.cli.score_command import score
 from powderkeg.cli.score_simulated_command import score_simulated
+from powderkeg.cli.serve_command import serve
 from powderkeg.cli.squeeze_command import squeeze
 from powderkeg.cli.venues_command import venues
 from powderkeg.errors import PowderkegError
@@ -53,6 +54,7 @@ app.command("venues")(venues)
 app.command("backfill")(backfill)
 app.command("record")(record)
 app.command("liquidations")(liquidations)
+app.command("serve")(serve)
 app.command("fake-venue")(fake_venue)
 app.command("demo")(demo)
 app.add_typer(census_app)

@@ -1,0 +1,146 @@
+"""The application: every endpoint over one lake, behind one guard."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from powderkeg.errors import PowderkegError
+from powderkeg.lake.market_lake import Lake
+from powderkeg.server.answers import JSON, json_bytes
+from powderkeg.server.coin_maps import CoinMaps
+from powderkeg.server.coinglass_application import coinglass_application
+from powderkeg.server.lake_endpoints import lake_router
+from powderkeg.server.lake_events import LakeEvents
+from powderkeg.server.live_events import LiveEvents
+from powderkeg.server.map_endpoints import map_router
+from powderkeg.server.problems import RequestError, invalid_query, problem_object, problem_of
+from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
+from powderkeg.server.server_rules import ServerRules
+from powderkeg.server.status_endpoints import ServerMetrics, status_router
+from powderkeg.server.stream_endpoint import stream_router
+from powderkeg.version import __version__
+
+BASE = "/v1"
+_ABOUT = (
+    "Liquidation maps, heatmaps, recorded liquidations, squeezes and measured positions from a lake. Objects "
+    "are those of the command line's `--json`. Times are ISO 8601 in UTC, shares are fractions, and a number "
+    "that does not exist is null. A map says where open interest would be force-closed; it is no forecast."
+)
+
+
+def now() -> int:
+    """Return UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) -> FastAPI:
+    """Return the ASGI application.
+
+    Parameters
+    ----------
+    lake
+        What is served; nothing else is read, and nothing written.
+    rules
+        Token and limits.
+    clock
+        Tells UTC milliseconds.
+    """
+    maps = CoinMaps(lake)
+    live = LiveEvents(LakeEvents(maps, clock), rules)
+    metrics = ServerMetrics(maps, live)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = rules.workers
+        looking = asyncio.create_task(live.run())
+        yield
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+
+    app = FastAPI(
+        title="powderkeg",
+        version=__version__,
+        description=_ABOUT,
+        openapi_url=f"{BASE}/openapi.json",
+        docs_url=None,  # their pages fetch scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    for router in (
+        map_router(maps, clock),
+        lake_router(lake, clock),
+        status_router(lake, metrics, clock),
+        stream_router(live),
+    ):
+        app.include_router(router, prefix=BASE)
+    app.mount(COMPATIBLE, coinglass_application(maps, clock))
+    answer_problems(app)
+    app.add_middleware(_Measured, metrics=metrics)
+    app.add_middleware(RequestGuard, rules=rules)
+    return app
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Let every error be answered in the one shape."""
+
+    def told(problem: RequestError) -> Response:
+        return Response(json_bytes(problem_object(problem)), problem.status, media_type=JSON)
+
+    def known(request: Request, error: Exception) -> Response:
+        return told(problem_of(error, request.query_params.keys()))
+
+    def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        return told(invalid_query(list(error.errors())))
+
+    def plain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        path = request.url.path[:80]
+        code = {404: "unknown_path", 405: "method"}.get(error.status_code, "refused")
+        return told(RequestError(error.status_code, code, f"{request.method} {path}: {error.detail}"))
+
+    app.add_exception_handler(PowderkegError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, plain)
+    app.add_exception_handler(Exception, known)
+
+
+class _Measured:
+    """ASGI middleware that counts requests by route and status."""
+
+    def __init__(self, app: ASGIApp, metrics: ServerMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            # By route, not by path: what is asked for must not make new series.
+            found = scope.get("route")
+            base = COMPATIBLE if scope["path"].startswith(f"{COMPATIBLE}/") else BASE
+            route = "none" if found is None else base + found.path.removeprefix(base)
+            self._metrics.requests.labels(route, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - began)

@@ -1,0 +1,186 @@
+"""Maps and heatmaps of coins as a lake knows them, each computed once for a bar and a state of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from powderkeg.errors import InputError
+from powderkeg.lake.market_lake import Lake
+from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap, aggregated_heatmap, known_heatmaps
+from powderkeg.maps.aggregated_map import AggregatedMap, aggregated_map
+from powderkeg.maps.coin_frames import STALE, coin_frames
+from powderkeg.maps.map_run import MapRun, map_run
+from powderkeg.model.times import MINUTE
+from powderkeg.model.window import Window
+from powderkeg.server.bounded_cache import BoundedCache
+from powderkeg.server.problems import RequestError
+from powderkeg.venues.registry import venue, venues
+from powderkeg.venues.venue import Venue
+
+BAR = 5 * MINUTE
+_TABLES = ("bars", "mark_bars", "mark_prices", "open_interest", "funding")
+
+
+@dataclass(frozen=True, slots=True)
+class MapRequest:
+    """Which map: all that decides what is in it but the lake.
+
+    Attributes
+    ----------
+    coin
+        In upper case.
+    venues
+        Names of venues, each once.
+    end
+        Nothing known later is used; UTC milliseconds, a multiple of a bar's length.
+    history
+        How much before it the map grows from, in milliseconds.
+    model
+        Name of the model.
+    """
+
+    coin: str
+    venues: tuple[str, ...]
+    end: int
+    history: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoinRuns:
+    """One model's pass over each venue that has the coin, and why others have none."""
+
+    runs: tuple[MapRun, ...]
+    skipped: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CoinMap:
+    """The sum over venues with what it was made of; `skipped` says who is left out, and why."""
+
+    summed: AggregatedMap
+    made_of: CoinRuns
+
+    def as_json(self, clusters: int = 20) -> dict[str, Any]:
+        """Return what ``powderkeg map COIN --json`` prints."""
+        return {**self.summed.as_json(clusters), "skipped": skipped_json(self.made_of.skipped)}
+
+
+@dataclass(frozen=True, slots=True)
+class CoinHeatmap:
+    """The sum over venues through time; `skipped` says who is left out, and why."""
+
+    summed: AggregatedHeatmap
+    skipped: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``powderkeg heatmap COIN --json`` prints."""
+        return {**self.summed.as_json(), "skipped": skipped_json(self.skipped)}
+
+
+class CoinMaps:
+    """Maps of a lake, the last ones kept.
+
+    A kept map is used as long as the lake holds the same rows of its market: one that grows gives new maps.
+
+    Parameters
+    ----------
+    lake
+        Where the rows are.
+    runs, heatmaps
+        How many of each are kept.
+    """
+
+    def __init__(self, lake: Lake, *, runs: int = 16, heatmaps: int = 4) -> None:
+        self.lake = lake
+        self.maps: BoundedCache[CoinMap] = BoundedCache(4 * runs)
+        self.runs: BoundedCache[CoinRuns] = BoundedCache(runs)
+        self.heatmaps: BoundedCache[CoinHeatmap] = BoundedCache(heatmaps)
+
+    def map(self, request: MapRequest) -> CoinMap:
+        """Return the map; raises `RequestError` where no venue has what it needs, `LakeError` as the lake."""
+        return self.maps.get(self._key(request), lambda: self._made_map(request))
+
+    def heatmap(self, request: MapRequest, start: int | None, step: int | None) -> CoinHeatmap:
+        """Return the heatmap from `start` to the request's end, one column every `step` milliseconds.
+
+        Raises
+        ------
+        InputError, WindowError
+            As `powderkeg.maps.aggregated_heatmap.known_heatmaps`, or no venue has what it needs.
+        """
+        return self.heatmaps.get(
+            (*self._key(request), start, step), lambda: self._made_heatmap(request, start, step)
+        )
+
+    def _made_map(self, request: MapRequest) -> CoinMap:
+        found = self._runs(request, STALE)
+        return CoinMap(aggregated_map([run.map() for run in found.runs], request.coin), found)
+
+    def _made_heatmap(self, request: MapRequest, start: int | None, step: int | None) -> CoinHeatmap:
+        # Who broke off long ago was there before.
+        found = self._runs(request, None)
+        known, without = known_heatmaps(found.runs, start, step)
+        skipped = found.skipped | {name.partition(":")[0]: reason for name, reason in without.items()}
+        return CoinHeatmap(aggregated_heatmap(known, request.coin), skipped)
+
+    def _runs(self, request: MapRequest, behind: int | None) -> CoinRuns:
+        key = self._key(request)
+        if not key[1]:
+            raise RequestError(
+                404,
+                "unknown_coin",
+                f"coin: the lake has nothing of {request.coin!r} at {', '.join(request.venues)}",
+                "coin",
+            )
+        return self.runs.get((*key, behind), lambda: self._made_runs(request, behind))
+
+    def _made_runs(self, request: MapRequest, behind: int | None) -> CoinRuns:
+        window = Window(request.end - request.history, request.end)
+        try:
+            frames, skipped = coin_frames(
+                self.lake, venues(request.venues), request.coin, window, behind=behind
+            )
+        except InputError as error:
+            raise RequestError(404, "not_in_data", str(error)) from error
+        return CoinRuns(tuple(map_run(frame, request.model) for frame in frames), skipped)
+
+    def _key(self, request: MapRequest) -> tuple[MapRequest, tuple[Hashable, ...]]:
+        """Return the request with what the lake holds of its markets now."""
+        held = tuple(
+            (summary.key, summary.rows, summary.parts, summary.size, summary.covered)
+            for name in request.venues
+            for table in _TABLES
+            for summary in self.lake.datasets(table, name, venue(name).symbol(request.coin))
+        )
+        return request, held
+
+
+def with_history() -> tuple[str, ...]:
+    """Return the venues that publish their open interest's past: those of a map when none are named."""
+    return tuple(
+        one.name for one in venues() if any(source.table == "open_interest" for source in one.history)
+    )
+
+
+def coin_of_pair(asked: Venue, pair: str) -> str:
+    """Return the coin whose main perpetual at a venue is `pair`.
+
+    Raises
+    ------
+    InputError
+        It is the main perpetual of no coin.
+    """
+    for length in range(1, len(pair) + 1):
+        if asked.symbol(pair[:length].upper()) == pair:
+            return pair[:length].upper()
+    raise InputError(
+        f"symbol: {pair!r} is the main perpetual of no coin at {asked.title}, as {asked.symbol('BTC')} is"
+    )
+
+
+def skipped_json(skipped: dict[str, str]) -> list[dict[str, str]]:
+    """Return who is left out and why, for scripts."""
+    return [{"venue": name, "reason": reason} for name, reason in skipped.items()]

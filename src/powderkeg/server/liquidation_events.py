@@ -1,0 +1,64 @@
+"""Single liquidations of a coin as the lake holds them, of all venues in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from powderkeg.analytics.coin_instruments import instruments_of_coin
+from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.lake.market_lake import Lake
+from powderkeg.model.times import iso
+from powderkeg.model.window import Window
+from powderkeg.venues.registry import venue
+
+_COLUMNS = ("ts", "position_side", "price", "price_meaning", "quantity", "notional", "event_id", "occurrence")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LiquidationEvent:
+    """One liquidation; units and meanings as `powderkeg.model.market_rows.Liquidation`."""
+
+    ts: int
+    venue: str
+    symbol: str
+    position_side: str
+    price: float
+    price_meaning: str
+    quantity: float
+    notional: float
+    event_id: str
+    occurrence: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as ``largest`` of ``powderkeg liquidations --json`` lists them."""
+        return {
+            "time": iso(self.ts),
+            "venue": self.venue,
+            "symbol": self.symbol,
+            "position_side": self.position_side,
+            "notional_usd": self.notional,
+            "price": self.price,
+            "price_meaning": self.price_meaning,
+            "quantity": self.quantity,
+        }
+
+
+def feeds_of_coin(lake: Lake, venues: Sequence[str], coin: str) -> list[tuple[str, str]]:
+    """Return (venue, symbol) of the instruments of a coin that have liquidations in the lake."""
+    return [
+        (name, symbol) for name in venues for symbol in instruments_of_coin(lake, venue(name), coin).symbols
+    ]
+
+
+def events_of_feed(lake: Lake, name: str, symbol: str, window: Window) -> list[LiquidationEvent]:
+    """Return the liquidations of one instrument in a window, ascending."""
+    rows = lake.read(DatasetKey("liquidations", name, symbol), window, _COLUMNS)
+    return sorted(LiquidationEvent(ts, name, symbol, *rest) for ts, *rest in rows.iter_rows())
+
+
+def events_of_coin(lake: Lake, venues: Sequence[str], coin: str, window: Window) -> list[LiquidationEvent]:
+    """Return the liquidations of a coin in a window, ascending; those alike stay in a fixed order."""
+    feeds = feeds_of_coin(lake, venues, coin)
+    return sorted(event for feed in feeds for event in events_of_feed(lake, *feed, window))

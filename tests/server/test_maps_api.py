@@ -1,0 +1,194 @@
+"""Maps over HTTP: what the command line says of the same lake, as of any time, once per bar."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from typer.main import get_command
+
+from powderkeg.cli.main import main
+from powderkeg.lake.market_lake import Lake
+from powderkeg.model.times import DAY, HOUR, MINUTE, iso
+from powderkeg.server.application import application
+from powderkeg.server.heatmap_bytes import HEADER, MAGIC, MEDIA_TYPE
+from powderkeg.server.server_rules import ServerRules
+from server.conftest import BASE, FilledLake
+from server.test_stream import START, STEP, grow
+
+_command_tree = functools.cache(get_command)
+
+
+def printed(capfd: pytest.CaptureFixture[str], filled: FilledLake, line: str) -> Any:
+    """Return what a command prints with --json over the same lake."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.main.get_command", _command_tree)
+        words = ["powderkeg", *line.split(), "--json", "--lake", str(filled.lake.root)]
+        patch.setattr("sys.argv", words)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert not left.value.code
+        return json.loads(capfd.readouterr().out)
+
+
+def got(client: TestClient, path: str) -> Any:
+    """Return the object of a path below /v1 that must be answered."""
+    answer = client.get(f"/v1/{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize("back", [0, 3 * DAY])
+def test_a_map_is_what_the_command_prints_as_of_the_same_time(
+    client: TestClient, filled: FilledLake, capfd: pytest.CaptureFixture[str], back: int
+) -> None:
+    at = iso(filled.end - back)
+    mine = got(client, f"map?coin=btc&venues=binance,bybit&at={at}")
+    assert mine["as_of"] == at
+    theirs = printed(capfd, filled, f"map BTC --venues binance,bybit --offline --at {at}")
+    assert mine == theirs
+
+
+def test_now_is_the_last_bar_and_a_time_inside_a_bar_is_its_start(
+    client: TestClient, filled: FilledLake
+) -> None:
+    now = got(client, "map?coin=BTC")
+    assert now["as_of"] == iso(filled.end)
+    assert {one["venue"] for one in now["skipped"]} >= {"okx", "gate"}
+    inside = got(client, f"map?coin=BTC&at={iso(filled.end - DAY + 4 * MINUTE)}")
+    assert inside["as_of"] == iso(filled.end - DAY)
+    assert inside["mark_price"] != now["mark_price"]
+
+
+def test_what_a_client_has_is_not_sent_again(client: TestClient, filled: FilledLake) -> None:
+    path = f"/v1/map?coin=BTC&at={iso(filled.end - DAY)}"
+    first = client.get(path)
+    tag = first.headers["etag"]
+    assert tag.startswith('"')
+    again = client.get(path, headers={"If-None-Match": f'"other", {tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    for known in ('"other"', f"W/{tag}"):
+        assert client.get(path, headers={"If-None-Match": known}).content == first.content
+    other = client.get("/v1/map?coin=BTC", headers={"If-None-Match": tag})
+    assert other.status_code == 200
+    assert other.headers["etag"] != tag
+
+
+def test_clusters_and_imbalance_are_those_of_the_map(client: TestClient) -> None:
+    whole = got(client, "map?coin=BTC")
+    clusters = got(client, "clusters?coin=BTC&limit=3")
+    assert clusters["clusters"] == whole["clusters"][:3]
+    imbalance = got(client, "imbalance?coin=BTC")
+    assert imbalance["imbalance"] == whole["imbalance"]
+    for one in (clusters, imbalance):
+        for key in ("instrument", "as_of", "mark_price", "kind", "model", "units", "provenance", "skipped"):
+            assert one[key] == whole[key]
+
+
+def test_models_differ_and_are_named(client: TestClient) -> None:
+    found = {model: got(client, f"map?coin=BTC&model={model}") for model in ("worlds", "diffuse")}
+    assert [one["model"] for one in found.values()] == list(found)
+    assert found["worlds"]["bins"] != found["diffuse"]["bins"]
+
+
+def test_a_heatmap_is_what_the_command_prints_with_its_cells(
+    client: TestClient, filled: FilledLake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start, end = iso(filled.end - 2 * DAY), iso(filled.end)
+    mine = got(client, f"heatmap?coin=BTC&venues=binance,bybit&start={start}&at={end}&step=4h")
+    cells = mine.pop("cells")
+    edges = mine.pop("edges")
+    line = f"heatmap BTC --venues binance,bybit --offline --start {start} --end {end} --step 4h"
+    assert mine == printed(capfd, filled, line)
+    sums = np.bincount(cells["column"], cells["long_notional"], len(mine["columns"]))
+    assert sums == pytest.approx([one["long_notional"] for one in mine["columns"]], rel=1e-6)
+    assert max(cells["bin"]) < len(edges) - 1
+
+
+def test_the_binary_heatmap_holds_the_same_numbers(client: TestClient, filled: FilledLake) -> None:
+    query = f"/v1/heatmap?coin=BTC&start={iso(filled.end - 2 * DAY)}&step=4h"
+    answer = client.get(f"{query}&format=binary")
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    body = answer.content
+    magic, columns, bins, width, first, described, zero = struct.unpack_from("<8sIIdqII", body)
+    assert (magic, zero, described % 8) == (MAGIC, 0, 0)
+    at = HEADER.size
+    description = json.loads(body[at : at + described])
+    at += described
+    times = np.frombuffer(body, "<i8", columns, at)
+    at += times.nbytes
+    mark, *candles = np.frombuffer(body, "<f8", 5 * columns, at).reshape(5, columns)
+    at += 5 * 8 * columns
+    long, short = np.frombuffer(body, "<f4", 2 * columns * bins, at).reshape(2, columns, bins)
+    assert at + long.nbytes + short.nbytes == len(body)
+    told = client.get(query).json()
+    assert [iso(int(ts)) for ts in times] == [one["as_of"] for one in told["columns"]]
+    assert mark.tolist() == [one["mark_price"] for one in told["columns"]]
+    assert description["columns"] == told["columns"]
+    assert all(np.isfinite(one).all() for one in candles)
+    assert np.exp(first * width) == pytest.approx(told["edges"][0])
+    for name, cells in (("long_notional", long), ("short_notional", short)):
+        column, place = told["cells"]["column"], told["cells"]["bin"]
+        assert cells[column, place].tolist() == told["cells"][name]
+        assert cells.sum(dtype=np.float64) == pytest.approx(sum(told["cells"][name]))
+
+
+def test_history_does_not_repaint(client: TestClient, filled: FilledLake) -> None:
+    early = got(client, f"heatmap?coin=BTC&at={iso(filled.end - DAY)}&step=1d&history=20d")
+    late = got(client, f"heatmap?coin=BTC&at={iso(filled.end)}&step=1d&history=21d")
+    before = {one["as_of"]: one for one in early["columns"]}
+    for one in late["columns"]:
+        if one["as_of"] in before:
+            assert one["long_notional"] == pytest.approx(before[one["as_of"]]["long_notional"])
+
+
+def test_a_squeeze_is_what_the_command_prints(
+    client: TestClient, filled: FilledLake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    at = iso(filled.end)
+    line = f"squeeze BTC --venues binance,bybit --offline --at {at} --push 2e6 --side down --stress thin"
+    theirs = printed(capfd, filled, line)
+    mine = got(client, f"squeeze?coin=BTC&venues=binance,bybit&at={at}&push=2e6&side=down&stress=thin")
+    # Nothing was asked of single venues, and of paths.
+    theirs["squeezes"] = [{**one, "contagion": []} for one in theirs["squeezes"]]
+    assert mine == theirs
+    mark = mine["squeezes"][0]["mark_price"]
+    (up,) = got(client, f"squeeze?coin=BTC&to={mark * 1.02}")["squeezes"]
+    assert (up["side"], up["reaching"][0]["price"]) == ("up", pytest.approx(mark * 1.02))
+
+
+def test_a_map_is_computed_once_for_a_bar(client: TestClient, filled: FilledLake) -> None:
+    def counts() -> list[float]:
+        lines = [line.split() for line in client.get("/v1/metrics").text.splitlines()]
+        return [
+            float(line[1])
+            for line in lines
+            if re.fullmatch(r'powderkeg_server_cache_(hits|misses)_total{cache="maps"}', line[0])
+        ]
+
+    for minutes in (0, 1, 4):
+        client.get(f"/v1/map?coin=BTC&at={iso(filled.end - 5 * HOUR + minutes * MINUTE)}")
+        if minutes == 0:
+            hits, misses = counts()
+    assert counts() == [hits + 2, misses]
+
+
+def test_a_lake_that_grows_gives_another_map_of_the_same_time(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake", create=True)
+    grow(lake, 0, 288)
+    at = START + DAY + STEP
+    with TestClient(application(lake, ServerRules(), lambda: at), base_url=BASE) as client:
+        before = client.get("/v1/map?coin=BTC")
+        assert before.json()["as_of"] == iso(START + DAY)
+        grow(lake, 288, 1)
+        after = client.get("/v1/map?coin=BTC", headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    assert after.json()["as_of"] == iso(at)
