@@ -296,7 +296,16 @@ def test_a_number_that_turns_up_late_in_a_csv_is_read_exactly(tmp_path: Path) ->
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "nowhere.parquet does not exist" in refusal(tmp_path / "nowhere.parquet")
-    assert "is a folder" in refusal(tmp_path)
+
+
+def test_a_folder_stands_for_the_one_table_in_it(tmp_path: Path) -> None:
+    assert "is a folder with 0 tables" in refusal(tmp_path)
+    (tmp_path / "README.md").write_text("about the rates", encoding="utf-8")
+    table = f"ts,rate\n{START},0.0001\n"
+    (tmp_path / "rates.csv").write_text(table, encoding="utf-8")
+    assert read_table(tmp_path, "funding", symbol="BTC").source == "rates.csv"
+    (tmp_path / "more.csv").write_text(table, encoding="utf-8")
+    assert "is a folder with 2 tables" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["bars.parquet", "bars.csv"])

@@ -11,6 +11,7 @@ import pytest
 from made_positions import NOON, snapshot_of
 from powderkeg.core.venue_tiers import venue_tier_table
 from powderkeg.errors import InputError
+from powderkeg.maps.map_picture import draw_map
 from powderkeg.maps.measured_map import Levels, measured_map
 from powderkeg.maps.position_files import position_snapshots, snapshot_at
 from powderkeg.maps.position_levels import computed_levels, level_check, margin_book
@@ -57,6 +58,15 @@ def test_counted_and_scaled_are_never_the_same_number() -> None:
     assert not any("SCALED" in note for note in raw.map.provenance.notes)
     assert raw.as_json()["measured"]["scaled"] is False
     assert raw.map.provenance.parameter_hash != scaled.map.provenance.parameter_hash
+
+
+def test_the_heading_of_a_picture_tells_scaled_from_counted() -> None:
+    for scaled in (False, True):
+        result = measured_map(snapshot_of(HELD), "BTC", open_interest=4e6, scaled=scaled).map
+        headings = [text.get_text() for text in draw_map(result).texts]
+        (heading,) = [line for line in headings if line.startswith("as of ")]
+        assert "measured: published levels of known positions" in heading
+        assert ("SCALED to the open interest" in heading) is scaled
 
 
 def test_what_is_counted_is_certain_and_the_rest_has_a_band() -> None:

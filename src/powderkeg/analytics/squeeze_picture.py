@@ -77,7 +77,7 @@ def draw_squeeze(
         top = _write_zones(figure, one, top) - 30
     title = f"{first.instrument} · squeeze, {first.provenance.kind}"
     style.write(figure, 30, 952, title, size=style.TITLE, weight="bold", color=style.TEXT)
-    origin = origin_text(first.instrument, first.provenance.kind)
+    origin = origin_text(first.instrument, first.provenance)
     depths = " · ".join(f"{one.side}: depth from {one.depth.source} ({one.depth.kind})" for one in squeezes)
     style.write(
         figure, 30, 918, f"as of {moment_text(first.as_of)} · mark {price_text(first.mark_price)} · {origin}",

@@ -26,6 +26,8 @@ Source = str | os.PathLike[str] | pl.DataFrame
 SideMeaning = Literal["order", "position"]
 
 _ROW = "__row"
+_PARQUET = (".parquet", ".pq")
+_CSV = (".csv", ".csv.gz", ".csv.zst")
 _TIME = "__time"
 _CANDLE: dict[str, Rule] = dict.fromkeys(("open", "high", "low", "close"), "positive")
 _TEXT = (pl.String, pl.Categorical, pl.Enum)
@@ -164,32 +166,46 @@ def read_table(
 def table_of_source(source: Source, kind: Kind) -> tuple[str, str, pl.DataFrame]:
     """Return what messages call a table, its short name, and the table as it is.
 
+    A folder stands for the one table in it.
+
     Raises
     ------
     InputError
-        The file is missing, empty, or neither Parquet nor CSV.
+        The file is missing, empty, or neither Parquet nor CSV; a folder holds none or several.
     """
     if isinstance(source, pl.DataFrame):
         return kind, "frame", source
     if not isinstance(source, str | os.PathLike):
         raise InputError(f"{kind}: a {type(source).__name__}; expected a path or a polars DataFrame")
     path = Path(source)
+    if path.is_dir():
+        path = _only_table(path, kind)
     label = f"{kind} ({path.name})"
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"{kind}: {path} {what}; expected a Parquet or CSV file")
+        raise InputError(f"{kind}: {path} does not exist; expected a Parquet or CSV file")
     if path.stat().st_size == 0:
         raise InputError(f"{label}: the file is empty")
     suffixes = path.name.lower()
     try:
-        if suffixes.endswith((".parquet", ".pq")):
+        if suffixes.endswith(_PARQUET):
             return label, path.name, pl.read_parquet(path)
-        if suffixes.endswith((".csv", ".csv.gz", ".csv.zst")):
+        if suffixes.endswith(_CSV):
             return label, path.name, pl.read_csv(path, infer_schema_length=None)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{label}: cannot be read as what its name says: {reason}") from error
     raise InputError(f"{label}: neither Parquet nor CSV by its name; expected .parquet, .csv or .csv.gz")
+
+
+def _only_table(folder: Path, kind: Kind) -> Path:
+    """Return the one table in a folder; which of several is meant is not guessed."""
+    tables = [one for one in folder.iterdir() if one.name.lower().endswith(_PARQUET + _CSV)]
+    if len(tables) != 1:
+        raise InputError(
+            f"{kind}: {folder} is a folder with {len(tables)} tables; expected a Parquet or CSV file, "
+            "or a folder with one"
+        )
+    return tables[0]
 
 
 def _fields_to_read(

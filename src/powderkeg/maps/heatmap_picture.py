@@ -273,7 +273,7 @@ def _write_titles(figure: Figure, heatmap: Heatmap, candles: Candles, layers: Se
         columns += f", candles {duration_text(candles.length)}"
     first, last = (moment_text(int(time)) for time in times[[0, -1]])
     covered = f"from {first} to {last}" if len(heatmap) > 1 else f"as of {last}"
-    text = f"{covered} · {columns} · {origin_text(heatmap.instrument, heatmap.kind)}"
+    text = f"{covered} · {columns} · {origin_text(heatmap.instrument, heatmap.provenance)}"
     style.write(figure, 30, 1018, text, size=style.LARGE)
     if layers:
         told = layers_text(layers)

@@ -279,7 +279,7 @@ def _write_titles(figure: Figure, liquidation_map: LiquidationMap, width: float)
     style.write(
         figure, 30, 950, title, size=style.TITLE * min(1, 75 / len(title)), weight="bold", color=style.TEXT
     )
-    origin = origin_text(liquidation_map.instrument, liquidation_map.kind)
+    origin = origin_text(liquidation_map.instrument, liquidation_map.provenance)
     mark = price_text(liquidation_map.mark_price)
     text = f"as of {moment_text(liquidation_map.as_of)} · mark price {mark} · {origin}"
     style.write(figure, 30, 914, text, size=style.LARGE)

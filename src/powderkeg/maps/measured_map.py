@@ -276,7 +276,7 @@ def _provenance(
     digest = hashlib.sha256(f"{levels} {sorted((betas or {}).items())} {scaled} {open_interest}".encode())
     return Provenance(
         kind="measured",
-        model=f"{levels} levels",
+        model=f"{levels} levels of known positions" + ", SCALED to the open interest" * scaled,
         parameter_hash=digest.hexdigest()[:16],
         inputs=(
             SeriesCoverage(

@@ -7,12 +7,8 @@ import math
 import numpy as np
 
 from powderkeg.model.arrays import FloatArray
+from powderkeg.model.provenance import Provenance
 from powderkeg.model.times import iso
-
-_KINDS = {
-    "modelled": "modelled from public data, not measured",
-    "measured": "measured: summed over known positions",
-}
 
 
 def usd(value: float) -> str:
@@ -65,9 +61,16 @@ def is_simulated(instrument: str, kind: str) -> bool:
     return kind == "simulated" or instrument.lower().startswith("simulated")
 
 
-def origin_text(instrument: str, kind: str) -> str:
-    """Return in plain words where the picture comes from: what is modelled, measured or simulated."""
-    return f"{kind}, in a simulated market" if is_simulated(instrument, kind) else _KINDS.get(kind, kind)
+def origin_text(instrument: str, provenance: Provenance) -> str:
+    """Return in plain words where the picture comes from: what is modelled, measured or simulated.
+
+    What is measured says which levels were summed, and whether they were scaled to the open interest.
+    """
+    kind = provenance.kind
+    words = f"measured: {provenance.model}" if kind == "measured" else kind
+    if is_simulated(instrument, kind):
+        return f"{words}, in a simulated market"
+    return "modelled from public data, not measured" if kind == "modelled" else words
 
 
 def balance_text(imbalance: float | None) -> str:
