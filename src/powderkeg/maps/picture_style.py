@@ -251,7 +251,7 @@ def footer(figure: Figure, provenance: Provenance) -> None:
         f"parameters {provenance.parameter_hash}"
     )
     if provenance.kind == "measured":
-        made += "".join(f" · {note}" for note in provenance.notes[:1])
+        inputs += "".join(f" · {note}" for note in provenance.notes[:1])
     else:
         # Rounded up, as it is an upper bound.
         long, short = (math.ceil(100 * share) for share in provenance.warm_up_share)
