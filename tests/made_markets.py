@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from powderkeg.maps.map_run import map_run
 from powderkeg.model.arrays import FloatArray
-from powderkeg.model.market_frame import MarketFrame
+from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
+from powderkeg.model.times import DAY
 
 START = 1_735_689_600_000  # 2025-01-01
 STEP = 300_000
@@ -52,6 +56,21 @@ def random_market(
         valid=valid,
         funding_rate=np.where(np.arange(bars) % 96 == 0, funding * generator.normal(1, 2, bars), 0.0),
     )
+
+
+def market_with_liquidations(share: float = 0.1, days: int = 45) -> MarketFrame:
+    """Return a market whose daily liquidations are a noisy share of what the prior predicts."""
+    market = random_market(days * 288, seed=11, volatility=0.0008, holes=0.0)
+    edges = market.start + DAY * np.arange(2, days + 1)
+    predicted = map_run(market).predicted_liquidations(edges)
+    noise = share * np.random.default_rng(5).gamma(6.0, 1 / 6.0, size=(2, len(predicted.start)))
+    totals = LiquidationTotals(
+        predicted.start,
+        predicted.end,
+        predicted.long_notional * noise[0],
+        predicted.short_notional * noise[1],
+    )
+    return replace(market, liquidations=totals)
 
 
 def flat_market(

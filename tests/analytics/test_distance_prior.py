@@ -8,18 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_markets import random_market
+from made_markets import market_with_liquidations
 from made_positions import NOON, snapshot_of
 from powderkeg.analytics.calibrating import calibration
 from powderkeg.analytics.distance_prior import measured_law, measured_priors
 from powderkeg.analytics.prior_transfer import recorded_transfer, simulated_transfer
 from powderkeg.core.laws import BUILT_IN, DistancePrior
 from powderkeg.errors import InputError
-from powderkeg.maps.map_run import map_run
 from powderkeg.maps.parameter_file import calibration_of, calibration_summary, calibration_text
 from powderkeg.model.account_positions import PositionSnapshot
-from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
-from powderkeg.model.times import DAY, HOUR
+from powderkeg.model.market_frame import LiquidationTotals
+from powderkeg.model.times import HOUR
 from recorded_market import recorded_market
 from recorded_positions import recorded_snapshots
 
@@ -129,20 +128,6 @@ def test_what_cannot_be_measured_is_refused() -> None:
         measured_law([twice], 1, generator)
 
 
-def market_of(share: float = 0.1, days: int = 30) -> MarketFrame:
-    market = random_market(days * 288, seed=11, volatility=0.0008, holes=0.0)
-    edges = market.start + DAY * np.arange(2, days + 1)
-    predicted = map_run(market).predicted_liquidations(edges)
-    noise = share * np.random.default_rng(5).gamma(6.0, 1 / 6.0, size=(2, len(predicted.start)))
-    totals = LiquidationTotals(
-        predicted.start,
-        predicted.end,
-        predicted.long_notional * noise[0],
-        predicted.short_notional * noise[1],
-    )
-    return replace(market, liquidations=totals)
-
-
 MEASURED = (
     DistancePrior(0.11, 0.62, 0.31, 0.22, 'positions of "a" and \\ others'),
     DistancePrior(0.4, 1.2, 0.4, 0.3, "another"),
@@ -150,7 +135,7 @@ MEASURED = (
 
 
 def test_a_calibration_says_what_it_expected_and_its_file_loses_nothing() -> None:
-    fitted = calibration(market_of(), prior=MEASURED)
+    fitted = calibration(market_with_liquidations(days=30), prior=MEASURED)
     assert [side.prior for side in fitted.sides] == list(MEASURED)
     assert any(
         "longs: distances expected at a median of 11.0% and sigma 0.62" in note for note in fitted.notes
@@ -161,11 +146,14 @@ def test_a_calibration_says_what_it_expected_and_its_file_loses_nothing() -> Non
     assert calibration_text(again) == text
     summary = calibration_summary(fitted)
     assert summary["short"]["prior"]["median"] == 0.4
-    assert fitted.parameters.parameter_hash != calibration(market_of()).parameters.parameter_hash
+    assert (
+        fitted.parameters.parameter_hash
+        != calibration(market_with_liquidations(days=30)).parameters.parameter_hash
+    )
 
 
 def test_a_file_without_a_prior_was_fitted_with_the_built_in_one() -> None:
-    text = calibration_text(calibration(market_of()))
+    text = calibration_text(calibration(market_with_liquidations(days=30)))
     assert "prior = {" not in text
     assert [side.prior for side in calibration_of(text).sides] == [BUILT_IN, BUILT_IN]
 
@@ -183,14 +171,14 @@ def test_a_file_without_a_prior_was_fitted_with_the_built_in_one() -> None:
     ],
 )
 def test_a_prior_in_a_file_that_cannot_be_is_refused(old: str, new: str, message: str) -> None:
-    text = calibration_text(calibration(market_of(days=14), prior=MEASURED))
+    text = calibration_text(calibration(market_with_liquidations(days=14), prior=MEASURED))
     assert old in text
     with pytest.raises(InputError, match=message):
         calibration_of(text.replace(old, new, 1))
 
 
 def test_a_fit_on_nothing_stands_on_its_prior() -> None:
-    few = calibration(market_of(days=8), prior=MEASURED)
+    few = calibration(market_with_liquidations(days=8), prior=MEASURED)
     assert [side.stage for side in few.sides] == [0, 0]
     medians = [np.exp(np.mean([np.log(law.median) for law in side.laws])) for side in few.sides]
     assert medians[0] == pytest.approx(0.11, rel=0.2)

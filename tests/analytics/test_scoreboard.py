@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_markets import random_market
+from made_markets import market_with_liquidations
 from powderkeg.analytics.recorded_intervals import recorded_intervals
 from powderkeg.analytics.scoreboard import scoreboard
 from powderkeg.analytics.walk_forward import MODELS, predictions, walk_forward_splits
 from powderkeg.errors import InputError, WindowError
-from powderkeg.maps.map_run import map_run
 from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
 from powderkeg.model.times import DAY, HOUR
 from recorded_market import recorded_market
@@ -22,17 +21,7 @@ from recorded_market import recorded_market
 @pytest.fixture(scope="module")
 def frame() -> MarketFrame:
     """Return 45 days whose liquidations are a noisy tenth of what the prior predicts."""
-    market = random_market(45 * 288, seed=11, volatility=0.0008, holes=0.0)
-    edges = market.start + DAY * np.arange(2, 46)
-    predicted = map_run(market).predicted_liquidations(edges)
-    noise = np.random.default_rng(5).gamma(6.0, 1 / 60.0, size=(2, len(predicted.start)))
-    totals = LiquidationTotals(
-        predicted.start,
-        predicted.end,
-        predicted.long_notional * noise[0],
-        predicted.short_notional * noise[1],
-    )
-    return replace(market, liquidations=totals)
+    return market_with_liquidations()
 
 
 def test_a_fitted_model_beats_the_baselines_where_its_world_is_true(frame: MarketFrame) -> None:

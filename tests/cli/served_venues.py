@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from command_line import Command
 from powderkeg.fake_venues.dialects import dialect
 from powderkeg.fake_venues.fake_venue import FakeVenue
 from powderkeg.fake_venues.scripted_market import ScriptedMarket, Series
@@ -102,3 +105,18 @@ def _told(market: SmallMarket, basis: float, size: float) -> dict[Series, Sequen
             for ts, rate in zip(market.funding_ts.tolist(), market.funding_rate.tolist(), strict=True)
         ],
     }
+
+
+def answer_that_filled(powderkeg: Command, line: str, settings: Path, lake: Path) -> dict[str, Any]:
+    """Point the settings at a lake that tests share, and return the answer of the line that filled it.
+
+    The first test to ask runs the line; the others read what it answered.
+    """
+    settings.write_text(settings.read_text().replace(str(settings.parent / "lake"), str(lake)))
+    answer = lake.with_name("answer.json")
+    if not answer.exists():
+        found = powderkeg(f"{line} --json --settings", settings)
+        assert (found.status, found.err) == (0, "")
+        answer.write_text(found.out)
+    result: dict[str, Any] = json.loads(answer.read_text())
+    return result

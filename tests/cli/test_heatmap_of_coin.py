@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import stamina
 
-from cli.served_venues import ServedVenues
+from cli.served_venues import ServedVenues, answer_that_filled
 from command_line import Command
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.times import DAY, HOUR, iso
@@ -29,14 +29,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def filled(powderkeg: Command, settings: Path, lake: Path) -> dict[str, Any]:
     """Return the heatmap that the first test to need it asked for, which filled the lake."""
-    settings.write_text(settings.read_text().replace(str(settings.parent / "lake"), str(lake)))
-    answer = lake.with_name("answer.json")
-    if not answer.exists():
-        found = powderkeg(f"{BOTH} --json --settings", settings)
-        assert (found.status, found.err) == (0, "")
-        answer.write_text(found.out)
-    result: dict[str, Any] = json.loads(answer.read_text())
-    return result
+    return answer_that_filled(powderkeg, BOTH, settings, lake)
 
 
 def test_every_column_is_the_sum_of_the_layers_and_the_last_one_is_the_map(

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from command_line import Command
 from lake.made_rows import BARS, HOUR, MINUTES_5, RECEIVED, START, bar, made_rows
+from powderkeg.analytics.lake_coverage import recorded_gaps
 from powderkeg.cli import terminal
-from powderkeg.cli.lake_coverage import recorded_gaps
 from powderkeg.cli.terminal_coverage import covered_shares, strip, time_axis
 from powderkeg.cli.terminal_text import length_text, size_text, time_text
 from powderkeg.fake_venues.dialects import dialect

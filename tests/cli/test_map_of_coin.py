@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import stamina
 
-from cli.served_venues import BASIS, INTEREST, SYMBOL, ServedVenues
+from cli.served_venues import BASIS, INTEREST, SYMBOL, ServedVenues, answer_that_filled
 from command_line import Command
 from powderkeg.cli import terminal
 from powderkeg.lake.dataset_key import DatasetKey
@@ -30,14 +30,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def filled(powderkeg: Command, settings: Path, lake: Path) -> dict[str, Any]:
     """Return the map that the first test to need it asked for, which filled the lake."""
-    settings.write_text(settings.read_text().replace(str(settings.parent / "lake"), str(lake)))
-    answer = lake.with_name("answer.json")
-    if not answer.exists():
-        found = powderkeg(f"{BOTH} --json --settings", settings)
-        assert (found.status, found.err) == (0, "")
-        answer.write_text(found.out)
-    result: dict[str, Any] = json.loads(answer.read_text())
-    return result
+    return answer_that_filled(powderkeg, BOTH, settings, lake)
 
 
 def test_the_sum_holds_what_its_venues_hold_and_each_stands_beside_it(

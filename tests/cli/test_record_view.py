@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from rich.console import Console
 
-from powderkeg.cli import record_view
+from powderkeg.cli import live_view, record_view
 from powderkeg.cli.record_metrics import RecorderCollector
-from powderkeg.cli.record_view import Rates, live_view, status_json, status_view
+from powderkeg.cli.record_view import Rates, recording_view, status_json, status_view
 from powderkeg.ingest.recorder_counts import ConnectionCounts
 from powderkeg.ingest.recorder_settings import RecorderStatus
 
@@ -51,9 +51,9 @@ def test_the_live_view_says_that_tables_cannot_be_written_however_much_else_goes
 def test_lines_for_a_log_say_it_too(
     statuses: dict[str, RecorderStatus], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(record_view, "_TELL_EVERY", 0.0)
+    monkeypatch.setattr(live_view, "_TELL_EVERY", 0.0)
     monkeypatch.setattr(record_view, "messages", Console(stderr=True, width=80))
-    with live_view(statuses, as_json=False) as tell:
+    with recording_view(statuses, as_json=False) as tell:
         tell()
     told = capsys.readouterr().err.splitlines()
     assert told == ["nothing yet", f"bybit: {REASON}"]

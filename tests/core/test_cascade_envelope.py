@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.made_depth import depth_curve
 from powderkeg.core.cascade_envelope import (
     Envelope,
     ForcedCurve,
@@ -15,23 +16,8 @@ from powderkeg.core.cascade_envelope import (
     walked_landing,
 )
 from powderkeg.errors import InputError
-from powderkeg.model.arrays import FloatArray
 from powderkeg.model.depth_curve import DepthCurve
 from powderkeg.model.price_grid import PriceGrid
-
-
-def depth_curve(
-    displacement: FloatArray | list[float], absorbed: FloatArray | list[float], tail: float | None = None
-) -> DepthCurve:
-    return DepthCurve(
-        direction=-1,
-        displacement=np.asarray(displacement, np.float64),
-        absorbed=np.asarray(absorbed, np.float64),
-        tail_exponent=tail,
-        kind="book",
-        source="test",
-        as_of=0,
-    )
 
 
 def made_curves(seed: int) -> tuple[DepthCurve, ForcedCurve]:

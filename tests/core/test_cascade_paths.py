@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.made_depth import depth_curve
 from powderkeg.core.cascade_envelope import ForcedCurve, envelope
 from powderkeg.core.cascade_paths import QUANTILES, CascadePaths, ForcedEnsemble, cascade_paths
 from powderkeg.core.cascade_paths_reference import path_keys, student
@@ -23,27 +24,12 @@ from powderkeg.core.cascade_rules import (
     CascadeRules,
 )
 from powderkeg.errors import InputError
-from powderkeg.model.arrays import FloatArray
 from powderkeg.model.depth_curve import DepthCurve
 
 COLUMNS = [name for name in CascadePaths.__slots__ if name not in {"push", "start", "deleveraged", "fan"}]
 NOTHING = ForcedCurve(np.zeros(1), np.zeros(1))
 # Nothing refills, nothing is taken over, depth stays: what is further is further on every path.
 PLAIN = replace(BINANCE, takeover_distance=inf, refill_half_life=inf, collapse_move=inf)
-
-
-def depth_curve(
-    displacement: FloatArray | list[float], absorbed: FloatArray | list[float], tail: float | None = None
-) -> DepthCurve:
-    return DepthCurve(
-        direction=-1,
-        displacement=np.asarray(displacement, np.float64),
-        absorbed=np.asarray(absorbed, np.float64),
-        tail_exponent=tail,
-        kind="book",
-        source="test",
-        as_of=0,
-    )
 
 
 def made_depth(generator: np.random.Generator) -> DepthCurve:

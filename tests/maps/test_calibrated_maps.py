@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_markets import random_market
+from made_markets import market_with_liquidations
 from powderkeg.analytics.calibrating import calibration
 from powderkeg.core.bands import Band, ensemble_band, outcome_band
 from powderkeg.errors import InputError, OutputError, WindowError
@@ -26,24 +26,9 @@ from powderkeg.model.market_frame import LiquidationEvents, LiquidationTotals, M
 from powderkeg.model.times import DAY
 
 
-def recorded(share: float = 0.1, days: int = 45) -> MarketFrame:
-    """Return a market whose liquidations are a noisy share of what the prior predicts."""
-    market = random_market(days * 288, seed=11, volatility=0.0008, holes=0.0)
-    edges = market.start + DAY * np.arange(2, days + 1)
-    predicted = map_run(market).predicted_liquidations(edges)
-    noise = share * np.random.default_rng(5).gamma(6.0, 1 / 6.0, size=(2, len(predicted.start)))
-    totals = LiquidationTotals(
-        predicted.start,
-        predicted.end,
-        predicted.long_notional * noise[0],
-        predicted.short_notional * noise[1],
-    )
-    return replace(market, liquidations=totals)
-
-
 @pytest.fixture(scope="module")
 def frame() -> MarketFrame:
-    return recorded()
+    return market_with_liquidations()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from powderkeg.errors import InputError
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.arrays import IntArray, read_only
 from powderkeg.model.market_rows import StreamGap
-from powderkeg.model.times import DAY, MINUTE, duration
+from powderkeg.model.times import DAY, MINUTE, duration, iso
 from powderkeg.model.window import Window
 from powderkeg.venues.venue import Venue
 
@@ -27,8 +28,8 @@ HISTORY = 365 * DAY
 _MOST_INTERVALS = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class LargestOrder:
+@dataclass(frozen=True, slots=True, order=True)
+class ReportedOrder:
     """One reported liquidation; units and meanings as `powderkeg.model.market_rows.Liquidation`."""
 
     ts: int
@@ -39,6 +40,19 @@ class LargestOrder:
     price_meaning: str
     quantity: float
     notional: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it with units in its names, for scripts."""
+        return {
+            "time": iso(self.ts),
+            "venue": self.venue,
+            "symbol": self.symbol,
+            "position_side": self.position_side,
+            "notional_usd": self.notional,
+            "price": self.price,
+            "price_meaning": self.price_meaning,
+            "quantity": self.quantity,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +127,7 @@ class RealisedLiquidations:
     venues: tuple[VenueLiquidations, ...]
     intervals: WindowTotals
     whole: WindowTotals
-    largest: tuple[LargestOrder, ...]
+    largest: tuple[ReportedOrder, ...]
     imbalances: tuple[RealisedImbalance, ...]
     not_in_lake: tuple[NotInLake, ...]
     notes: tuple[str, ...]
@@ -243,14 +257,14 @@ def _why_missing(venue: Venue) -> str:
     return "nothing recorded"
 
 
-def _largest(feeds: Sequence[Feed], window: Window, count: int) -> list[LargestOrder]:
+def _largest(feeds: Sequence[Feed], window: Window, count: int) -> list[ReportedOrder]:
     orders = []
     for feed in feeds:
         events = feed.events
         first, stop = np.searchsorted(events.times, window)
         chosen = first + np.argsort(-events.notional[first:stop], kind="stable")[:count]
         orders += [
-            LargestOrder(
+            ReportedOrder(
                 ts=int(events.times[row]),
                 venue=feed.venue.name,
                 symbol=feed.symbol,

@@ -65,7 +65,7 @@ def draw_squeeze(
     axes.axhline(first.mark_price, color=style.MARK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=6)
     axes.yaxis.tick_right()
     style.set_price_ticks(axes, "y", low, high, _PRICE_TICKS, free=first.mark_price)
-    _tag_mark(axes, first.mark_price)
+    style.tag_price(axes, first.mark_price, at="right")
     _set_sizes(axes)
     axes.grid(color=style.GRID, linewidth=0.5)
     style.caption(axes, "order, USD, all at once")
@@ -151,23 +151,6 @@ def _draw_paths(figure: Figure, paths: Sequence[PathReading], mark: float) -> No
     style.caption(fan, f"price over seconds after the push: median, 50 and 90 % of {count:,} paths")
     counts.yaxis.tick_right()
     style.caption(counts, "farthest price, % from the mark: % of paths")
-
-
-def _tag_mark(axes: Axes, mark: float) -> None:
-    axes.annotate(
-        price_text(mark),
-        (1, mark),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        size=style.LARGE,
-        weight="bold",
-        color=style.BACKGROUND,
-        va="center",
-        bbox={"boxstyle": "square,pad=0.22", "facecolor": style.MARK, "linewidth": 0},
-        zorder=10,
-        parse_math=False,
-    )
 
 
 def _set_sizes(axes: Axes) -> None:

@@ -69,7 +69,7 @@ def run_census(
     """
     import asyncio
 
-    from powderkeg.cli.census_view import live_view, print_run
+    from powderkeg.cli.census_view import census_view, print_run
     from powderkeg.cli.record_view import ending
     from powderkeg.ingest.census import CensusRun
     from powderkeg.ingest.census_settings import CensusSettings, census_client, census_of
@@ -94,7 +94,7 @@ def run_census(
             census = CensusRun(
                 client, lake_options.lake_of(chosen, create=True), wanted, how, clock=lake_options.now
             )
-            with ending(stop, seconds), live_view(census.progress, as_json=as_json) as show:
+            with ending(stop, seconds), census_view(census.progress, as_json=as_json) as show:
                 running = asyncio.create_task(census.run(stop))
                 while not running.done():
                     show()

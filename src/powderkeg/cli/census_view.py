@@ -6,17 +6,17 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from powderkeg.cli.live_view import live_view
 from powderkeg.cli.terminal import messages, output, print_json, usd
 from powderkeg.cli.terminal_text import count_text, length_text, plain_text
 from powderkeg.core.census_policy import CLASSES
@@ -26,31 +26,20 @@ if TYPE_CHECKING:
     from powderkeg.analytics.census_status import CensusStatus
     from powderkeg.ingest.census_progress import CensusProgress
 
-_TELL_EVERY = 10.0
 _WIDEST = 100
 
 
-@contextmanager
-def live_view(progress: CensusProgress, *, as_json: bool) -> Iterator[Callable[[], None]]:
-    """Yield a function that shows the state: in place for people, now and then as a line otherwise."""
-    if messages.is_terminal and not as_json:
-        began = time.monotonic()
-        with Live(console=messages, auto_refresh=False, transient=True) as live:
-            yield lambda: live.update(progress_view(progress, time.monotonic() - began), refresh=True)
-        return
-    told = time.monotonic()
+def census_view(progress: CensusProgress, *, as_json: bool) -> AbstractContextManager[Callable[[], None]]:
+    """Return a context whose function shows the state of a census, see `powderkeg.cli.live_view`."""
+    began = time.monotonic()
 
     def tell() -> None:
-        nonlocal told
-        if time.monotonic() - told < _TELL_EVERY:
-            return
-        told = time.monotonic()
         if as_json:
             print(json.dumps(progress_json(progress)), flush=True)
         else:
             messages.print(Text(summary(progress)), soft_wrap=True)
 
-    yield tell
+    return live_view(lambda: progress_view(progress, time.monotonic() - began), tell, as_json=as_json)
 
 
 def progress_view(progress: CensusProgress, seconds: float) -> Group:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli import options
-from powderkeg.cli.map_source import Coin, SkippedVenue
+from powderkeg.cli.map_source import Coin
 from powderkeg.cli.measured_source import MeasurableSource
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def heatmap(
     powderkeg heatmap --positions positions.parquet --symbol BTC --bars bars.parquet --plot heatmap.png
     """
     from powderkeg.cli.terminal import print_heatmap, print_json, print_written, working
-    from powderkeg.cli.terminal_layers import skipped_json
     from powderkeg.maps.aggregated_heatmap import aggregated_heatmap, known_heatmaps
+    from powderkeg.maps.coin_frames import skipped_json
     from powderkeg.maps.map_run import map_run
     from powderkeg.maps.table_file import write_table
     from powderkeg.model.times import milliseconds
@@ -60,14 +60,14 @@ def heatmap(
         _show_measured(market, coin, (start, end, step), as_json=as_json, plot=plot, output=output)
         return
     chosen = options.chosen_model(model, parameters)
-    skipped: list[SkippedVenue] = []
+    skipped: dict[str, str] = {}
     if coin is None:
         with working("Reading the files"):
             frames = [market.from_files()]
     else:
         until = None if end is None else milliseconds(end, "--end")
         # Who broke off long ago was there before.
-        frames, skipped = market.from_lake(coin, until, behind=None)
+        frames, skipped = market.from_lake(coin, until, keep_late=True)
     with working(f"Running the model over {sum(map(len, frames)):,} bars"):
         runs = [map_run(frame, chosen) for frame in frames]
         summed = None
@@ -75,7 +75,7 @@ def heatmap(
             result = runs[0].heatmap(start, end, step)
         else:
             known, without = known_heatmaps(runs, start, step)
-            skipped += [SkippedVenue(name.partition(":")[0], reason) for name, reason in without.items()]
+            skipped |= {name.partition(":")[0]: reason for name, reason in without.items()}
             summed = aggregated_heatmap(known, coin.upper())
             result = summed.total
     if output:
@@ -126,15 +126,15 @@ def _show_measured(
             print_written(path, as_json=as_json)
 
 
-def _print_sum(summed: AggregatedHeatmap, skipped: list[SkippedVenue]) -> None:
+def _print_sum(summed: AggregatedHeatmap, skipped: dict[str, str]) -> None:
     """Print the sum with a line for each venue, and who is left out and why."""
     from dataclasses import replace
 
-    from powderkeg.cli.terminal import messages, print_heatmap, print_note
+    from powderkeg.cli.terminal import print_heatmap, print_note
+    from powderkeg.cli.terminal_layers import print_skipped
 
     total = summed.total
     # The notes have a line for each venue; the inputs would have several for each.
     print_heatmap(replace(total, provenance=replace(total.provenance, inputs=())))
     print_note("How each series was read, and where each venue is missing: --json.")
-    for one in skipped:
-        messages.print(f"Without {one.venue}: {one.reason}", markup=False, soft_wrap=True)
+    print_skipped(skipped)

@@ -45,7 +45,7 @@ def coverage(
     A hole is a time inside a dataset's span for which it is not known to be complete: a backfill fetches
     it. Example: powderkeg lake coverage --table bars --venue binance
     """
-    from powderkeg.cli.lake_coverage import coverage_json, coverage_of
+    from powderkeg.analytics.lake_coverage import coverage_json, coverage_of
     from powderkeg.cli.terminal import output, print_json, working
     from powderkeg.cli.terminal_coverage import print_coverage
 

@@ -48,9 +48,9 @@ def export(
     The file is there whole or not at all. Example: powderkeg lake export bars binance BTCUSDT btc.parquet
     --variant 5m --since 90d
     """
-    from powderkeg.cli.lake_coverage import windows_json
+    from powderkeg.analytics.lake_coverage import windows_json
     from powderkeg.cli.terminal import messages, output, print_json
-    from powderkeg.cli.terminal_lake import key_json, windows_text
+    from powderkeg.cli.terminal_lake import windows_text
     from powderkeg.model.window import missing
 
     _check_ending(out)
@@ -60,7 +60,7 @@ def export(
     rows = store.export(summary.key, out, window)
     holes = () if window is None or not summary.covered else missing(window, summary.covered)
     if as_json:
-        print_json({**key_json(summary.key), "file": str(out), "rows": rows, "holes": windows_json(holes)})
+        print_json({**summary.key.as_json(), "file": str(out), "rows": rows, "holes": windows_json(holes)})
         return
     output.print(f"wrote {out}: {rows:,} rows of {summary.key}", soft_wrap=True, markup=False)
     if not summary.covered:

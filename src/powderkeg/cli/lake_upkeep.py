@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from powderkeg.cli.terminal_lake import key_json
 from powderkeg.errors import LakeError, PowderkegError
 from powderkeg.ingest.live_compaction import CompactedSegment, compact_segment, finished_segments
 from powderkeg.lake.compaction import Compacted
@@ -90,7 +89,7 @@ def set_aside(lake: Lake, problems: Sequence[DatasetProblem]) -> list[tuple[Data
 def set_aside_json(key: DatasetKey, one: SetAside) -> dict[str, Any]:
     """Return what was set aside, for scripts; without a file there is no path where it is now."""
     return {
-        **key_json(key),
+        **key.as_json(),
         "kind": one.problem.kind,
         "was": str(one.problem.path),
         "path": None if one.path is None else str(one.path),
@@ -112,7 +111,7 @@ def fetching_again(key: DatasetKey, windows: Sequence[Window], lake_option: str)
 def problem_json(one: DatasetProblem) -> dict[str, Any]:
     """Return a problem, for scripts."""
     return {
-        **key_json(one.key),
+        **one.key.as_json(),
         "kind": one.problem.kind,
         "path": str(one.problem.path),
         "detail": one.problem.detail,
@@ -190,7 +189,7 @@ def tidied_json(done: Tidied) -> dict[str, Any]:
         "recording": done.recording,
         "datasets": [
             {
-                **key_json(key),
+                **key.as_json(),
                 "periods": one.months,
                 "parts_before": one.parts_before,
                 "parts_after": one.parts_after,

@@ -37,7 +37,7 @@ def verify(
 
     The status is 1 if anything is wrong. Example: powderkeg lake verify --venue binance
     """
-    from powderkeg.cli.lake_coverage import windows_json
+    from powderkeg.analytics.lake_coverage import windows_json
     from powderkeg.cli.lake_upkeep import (
         coverage_to_forget,
         problem_json,
@@ -46,7 +46,6 @@ def verify(
         set_aside_json,
     )
     from powderkeg.cli.terminal import counting, print_json
-    from powderkeg.cli.terminal_lake import key_json
 
     if yes and not forget:
         raise InputError("--yes was given without --forget; there is nothing to confirm")
@@ -67,7 +66,7 @@ def verify(
                 "datasets": len(datasets),
                 "problems": [problem_json(one) for one in found],
                 "damaged_coverage": [
-                    {**key_json(key), "windows": windows_json(windows)} for key, windows in damaged.items()
+                    {**key.as_json(), "windows": windows_json(windows)} for key, windows in damaged.items()
                 ],
                 "forgotten": yes,
                 "set_aside": [set_aside_json(key, one) for key, one in aside],

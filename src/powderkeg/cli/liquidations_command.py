@@ -50,7 +50,7 @@ def liquidations(
             _existing(chosen, coin), asked, coin, window, interval=interval, largest=largest
         )
     if as_json:
-        from powderkeg.cli.liquidations_json import liquidations_json
+        from powderkeg.analytics.liquidations_json import liquidations_json
 
         print_json(liquidations_json(result))
     else:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from powderkeg.cli import options
-from powderkeg.cli.map_source import Coin, SkippedVenue
+from powderkeg.cli.map_source import Coin
 from powderkeg.cli.measured_source import MeasurableSource
 
 
@@ -16,10 +13,7 @@ from powderkeg.cli.measured_source import MeasurableSource
 def liquidation_map(
     market: MeasurableSource,
     coin: Coin = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", help="As-of time, ISO 8601 UTC; nothing known later is used. Default: the end."),
-    ] = None,
+    at: options.AsOf = None,
     model: options.Model = options.ModelName.WORLDS,
     parameters: options.Parameters = None,
     as_json: options.Json = False,
@@ -40,8 +34,9 @@ def liquidation_map(
     powderkeg map --positions positions.parquet --symbol BTC --at 2026-02-10T12:00
     """
     from powderkeg.cli.terminal import print_json, print_map, print_reading, print_written, working
-    from powderkeg.cli.terminal_layers import print_layers, skipped_json
+    from powderkeg.cli.terminal_layers import print_layers
     from powderkeg.maps.aggregated_map import aggregated_map
+    from powderkeg.maps.coin_frames import skipped_json
     from powderkeg.maps.map_run import map_run
     from powderkeg.model.times import milliseconds
 
@@ -50,7 +45,7 @@ def liquidation_map(
         _show_measured(market, coin, at, as_json=as_json, plot=plot)
         return
     chosen = options.chosen_model(model, parameters)
-    skipped: list[SkippedVenue] = []
+    skipped: dict[str, str] = {}
     if coin is None:
         with working("Reading the files"):
             frames = [market.from_files()]

@@ -10,7 +10,6 @@ import typer
 
 from powderkeg.cli import lake_options, options
 from powderkeg.errors import InputError, LakeError, PowderkegError, VenueError
-from powderkeg.model.times import HOUR, duration_text, iso
 from powderkeg.model.window import Window
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 _LAKE = "From the lake"
 _TABLES = ("bars", "mark_bars", "open_interest", "funding")
-STALE = 6 * HOUR
 
 Coin = Annotated[
     str | None,
@@ -45,14 +43,6 @@ Since = Annotated[
 Offline = Annotated[
     bool, typer.Option("--offline", help="Ask no venue; take the lake as it is.", rich_help_panel=_LAKE)
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedVenue:
-    """A venue that is not in the result, and why."""
-
-    venue: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +84,11 @@ class MapSource:
         return options.MarketOptions(**own).frame()
 
     def from_lake(
-        self, coin: str, end: int | None, *, behind: int | None = STALE
-    ) -> tuple[list[MarketFrame], list[SkippedVenue]]:
+        self, coin: str, end: int | None, *, keep_late: bool = False
+    ) -> tuple[list[MarketFrame], dict[str, str]]:
         """Return a frame for each venue that has one, the freshest data fetched first, and who is left out.
+
+        Who is left out is a mapping of venue -> reason; one whose files are damaged is among them.
 
         Parameters
         ----------
@@ -104,8 +96,8 @@ class MapSource:
             Which coin.
         end
             Until when, UTC milliseconds; now without one.
-        behind
-            Leave out who ends by so many milliseconds before the others; None leaves nobody out for that.
+        keep_late
+            Whether a venue stays that ends by more than `powderkeg.maps.coin_frames.STALE` before the others.
 
         Raises
         ------
@@ -116,16 +108,29 @@ class MapSource:
         """
         if self.bars is not None or self.open_interest is not None:
             raise InputError(f"{coin} comes from the lake, --bars from a file; expected one of them")
+        from powderkeg.maps.coin_frames import STALE, coin_frames
+        from powderkeg.venues.registry import venues_with_history
+
         chosen = lake_options.settings_of(self.settings, self.lake)
         at = lake_options.now() if end is None else end
         window = Window.between(lake_options.time_of(self.since, "--since", at), at)
-        asked = _named_once(self.venues) if self.venues else _with_history()
+        asked = _named_once(self.venues) if self.venues else venues_with_history()
         if self.offline:
-            store, failed = self._existing(chosen, asked[0], coin), {}
+            store = self._existing(chosen, asked[0], coin)
+            failed: dict[str, str] = {}
         else:
             store = lake_options.lake_of(chosen, create=True)
             failed = _filled(asked, coin, window, store, chosen)
-        return _frames(asked, coin, window, store, self.bar_step or "5m", failed, behind)
+        return coin_frames(
+            store,
+            asked,
+            coin,
+            window,
+            bar_step=self.bar_step or "5m",
+            behind=None if keep_late else STALE,
+            failed=failed,
+            tolerated=PowderkegError,
+        )
 
     def _existing(self, chosen: Settings, venue: Venue, coin: str) -> Lake:
         from powderkeg.lake.market_lake import LAKE
@@ -145,12 +150,6 @@ def _named_once(names: str) -> tuple[Venue, ...]:
     from powderkeg.venues.registry import venues
 
     return tuple({one.name: one for one in venues(lake_options.names_of(names, ()))}.values())
-
-
-def _with_history() -> tuple[Venue, ...]:
-    from powderkeg.venues.registry import venues
-
-    return tuple(one for one in venues() if any(source.table == "open_interest" for source in one.history))
 
 
 def _filled(
@@ -198,36 +197,3 @@ def _filled(
     with counting(f"Asking {', '.join(venue.title for venue in asked)}") as move:
         asyncio.run(run())
     return failed
-
-
-def _frames(
-    asked: tuple[Venue, ...],
-    coin: str,
-    window: Window,
-    lake: Lake,
-    bar_step: str,
-    failed: dict[str, str],
-    most_behind: int | None,
-) -> tuple[list[MarketFrame], list[SkippedVenue]]:
-    from powderkeg.maps.lake_market import lake_market_frame
-
-    frames: list[MarketFrame] = []
-    skipped: list[SkippedVenue] = []
-    for venue in asked:
-        try:
-            frames.append(
-                lake_market_frame(lake, venue, venue.symbol(coin.upper()), window, bar_step=bar_step)
-            )
-        except PowderkegError as error:
-            skipped.append(SkippedVenue(venue.name, failed.get(venue.name, str(error))))
-    newest = max((frame.end for frame in frames), default=0)
-    for frame in list(frames):
-        if most_behind is not None and newest - frame.end > most_behind:
-            frames.remove(frame)
-            behind = duration_text(newest - frame.end)
-            reason = f"its bars end at {iso(frame.end)}, {behind} before the others'"
-            skipped.append(SkippedVenue(str(frame.venue), reason))
-    if not frames:
-        reasons = "; ".join(f"{one.venue}: {one.reason}" for one in skipped)
-        raise InputError(f"no venue has what a map of {coin} needs. {reasons}")
-    return frames, skipped

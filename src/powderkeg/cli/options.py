@@ -168,6 +168,10 @@ Parameters = Annotated[
         "notional expected to be forced.",
     ),
 ]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--at", help="As-of time, ISO 8601 UTC; nothing known later is used. Default: the end."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for scripts, and nothing else.")]
 Plot = Annotated[
     Path | None, typer.Option("--plot", help="Draw a picture to this file (.png, .svg or .pdf).")

@@ -55,10 +55,10 @@ def record(
     from powderkeg.cli.record_view import (
         ending,
         is_heard,
-        live_view,
         metrics_server,
         print_recorded,
         print_without,
+        recording_view,
     )
     from powderkeg.ingest.recorder_settings import RecorderSettings
     from powderkeg.ingest.recording import RecordingRequest, check_tables, record_venues, recorded_tables
@@ -98,7 +98,7 @@ def record(
             recording = asyncio.create_task(
                 record_venues(requests, store, how, stop, statuses, clock=time.time_ns)
             )
-            with live_view(statuses, as_json=as_json) as show:
+            with recording_view(statuses, as_json=as_json) as show:
                 while not recording.done():
                     show()
                     await asyncio.wait([recording], timeout=_LOOK)

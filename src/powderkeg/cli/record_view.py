@@ -9,16 +9,16 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from powderkeg.cli.live_view import live_view
 from powderkeg.cli.terminal import messages, output, print_json
 from powderkeg.cli.terminal_text import count_text
 from powderkeg.errors import OutputError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Statuses = Mapping[str, "RecorderStatus"]
 _STATE_COLOURS = {"listening": "green", "connecting": "yellow", "waiting": "red", "stopped": "dim"}
-_TELL_EVERY = 10.0
 _WINDOW = 5.0
 """Seconds that rates are taken over."""
 
@@ -51,28 +50,18 @@ def ending(stop: asyncio.Event, seconds: float | None) -> Iterator[None]:
             loop.remove_signal_handler(name)
 
 
-@contextmanager
-def live_view(statuses: Statuses, *, as_json: bool) -> Iterator[Callable[[], None]]:
-    """Yield a function that shows the state: in place for people, now and then as a line otherwise."""
+def recording_view(statuses: Statuses, *, as_json: bool) -> AbstractContextManager[Callable[[], None]]:
+    """Return a context whose function shows the state of a recording, see `powderkeg.cli.live_view`."""
     rates = Rates()
-    if messages.is_terminal and not as_json:
-        with Live(console=messages, auto_refresh=False, transient=True) as live:
-            yield lambda: live.update(status_view(statuses, rates), refresh=True)
-        return
-    told = time.monotonic()
 
     def tell() -> None:
-        nonlocal told
-        if time.monotonic() - told < _TELL_EVERY:
-            return
-        told = time.monotonic()
         if as_json:
             print(json.dumps(status_json(statuses)), flush=True)
         else:
             for line in (summary_line(statuses), *troubles_of_tables(statuses)):
                 messages.print(Text(line), soft_wrap=True)
 
-    yield tell
+    return live_view(lambda: status_view(statuses, rates), tell, as_json=as_json)
 
 
 class Rates:

@@ -108,10 +108,7 @@ Horizon = Annotated[str, typer.Option("--horizon", help="For touch probabilities
 def squeeze(
     market: MeasurableSource,
     coin: Coin = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", help="As-of time, ISO 8601 UTC; nothing known later is used. Default: the end."),
-    ] = None,
+    at: options.AsOf = None,
     push: Push = None,
     to: To = None,
     side: Side = None,

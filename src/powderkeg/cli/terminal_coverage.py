@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from powderkeg.cli.lake_coverage import DatasetCoverage, RecordedGap, Unreadable, length_of
+from powderkeg.analytics.lake_coverage import DatasetCoverage, RecordedGap, Unreadable, length_of
 from powderkeg.cli.terminal import messages, output, print_note
 from powderkeg.cli.terminal_text import count_text, length_text, plain_text, size_text, time_text
 from powderkeg.model.times import DAY, HOUR, MINUTE, SECOND, duration_text

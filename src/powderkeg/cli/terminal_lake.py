@@ -14,7 +14,6 @@ from powderkeg.model.times import iso
 
 if TYPE_CHECKING:
     from powderkeg.ingest.backfill import BackfillReport
-    from powderkeg.lake.dataset_key import DatasetKey
     from powderkeg.lake.market_lake import Lake
     from powderkeg.model.window import Window
 
@@ -24,13 +23,13 @@ _MOST_LINES = 10
 def backfill_json(report: BackfillReport) -> dict[str, Any]:
     """Return what a backfill did, for scripts."""
     return {
-        "datasets": [{**key_json(key), "rows": rows} for key, rows in report.rows.items()],
+        "datasets": [{**key.as_json(), "rows": rows} for key, rows in report.rows.items()],
         "requests": report.requests,
         "retries": report.retries,
         "limited": report.limited,
         "not_to_be_had": [
             {
-                **key_json(one.key),
+                **one.key.as_json(),
                 "start": iso(one.window.start),
                 "end": iso(one.window.end),
                 "reason": one.reason,
@@ -39,11 +38,6 @@ def backfill_json(report: BackfillReport) -> dict[str, Any]:
         ],
         "failures": report.failures,
     }
-
-
-def key_json(key: DatasetKey) -> dict[str, str]:
-    """Return the names of a dataset."""
-    return {"table": key.table, "venue": key.venue, "symbol": key.symbol, "variant": key.variant}
 
 
 def print_backfill(report: BackfillReport, lake: Lake) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -24,14 +24,13 @@ from powderkeg.cli.terminal_text import time_text
 from powderkeg.model.times import duration_text
 
 if TYPE_CHECKING:
-    from powderkeg.cli.map_source import SkippedVenue
     from powderkeg.maps.aggregated_map import AggregatedMap, MapLayer
     from powderkeg.model.provenance import Provenance, SeriesCoverage
 
 _WITHIN = 0.05
 
 
-def print_layers(result: AggregatedMap, skipped: Sequence[SkippedVenue]) -> None:
+def print_layers(result: AggregatedMap, skipped: Mapping[str, str]) -> None:
     """Print each venue's part, one line of what it rests on, and who is left out and why."""
     output.print()
     reference = _venue(result.layers[0])
@@ -63,13 +62,13 @@ def print_layers(result: AggregatedMap, skipped: Sequence[SkippedVenue]) -> None
         )
     output.print(table)
     _print_provenance(result)
-    for one_skipped in skipped:
-        messages.print(f"Without {one_skipped.venue}: {one_skipped.reason}", markup=False, soft_wrap=True)
+    print_skipped(skipped)
 
 
-def skipped_json(skipped: Sequence[SkippedVenue]) -> list[dict[str, Any]]:
-    """Return who is left out, for scripts."""
-    return [{"venue": one.venue, "reason": one.reason} for one in skipped]
+def print_skipped(skipped: Mapping[str, str]) -> None:
+    """Print a line for each venue that is left out, with the reason."""
+    for venue, reason in skipped.items():
+        messages.print(f"Without {venue}: {reason}", markup=False, soft_wrap=True)
 
 
 def _print_provenance(result: AggregatedMap) -> None:

@@ -56,6 +56,10 @@ class DatasetKey:
         names = ("table", "venue", "symbol", "variant")
         return "/".join(path_part(name, getattr(self, name)) for name in names)
 
+    def as_json(self) -> dict[str, str]:
+        """Return the names of the dataset."""
+        return {"table": self.table, "venue": self.venue, "symbol": self.symbol, "variant": self.variant}
+
     def __str__(self) -> str:
         return f"{self.table} of {self.venue} {self.symbol} ({self.variant})"
 

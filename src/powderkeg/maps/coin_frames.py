@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
-from powderkeg.errors import InputError
+from powderkeg.errors import InputError, PowderkegError
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.lake_market import lake_market_frame
 from powderkeg.model.market_frame import MarketFrame
@@ -24,6 +26,8 @@ def coin_frames(
     *,
     bar_step: str = "5m",
     behind: int | None = STALE,
+    failed: Mapping[str, str] = MappingProxyType({}),
+    tolerated: type[PowderkegError] = InputError,
 ) -> tuple[list[MarketFrame], dict[str, str]]:
     """Return a frame for each venue that has one, and venue -> why it is left out.
 
@@ -35,13 +39,17 @@ def coin_frames(
         Its main perpetual at each venue is read.
     behind
         Leave out who ends by more milliseconds than this before the others; None leaves nobody out for that.
+    failed
+        Venue -> why asking it did not work: told of who is left out, in place of what the lake lacks.
+    tolerated
+        The kind of error that leaves a venue out; others are raised.
 
     Raises
     ------
     InputError
         No venue has what a map needs; the message says why for each.
     LakeError
-        A file is missing or damaged.
+        A file is missing or damaged, and that is not `tolerated`.
     """
     frames: list[MarketFrame] = []
     skipped: dict[str, str] = {}
@@ -50,8 +58,8 @@ def coin_frames(
             frames.append(
                 lake_market_frame(lake, venue, venue.symbol(coin.upper()), window, bar_step=bar_step)
             )
-        except InputError as error:
-            skipped[venue.name] = str(error)
+        except tolerated as error:
+            skipped[venue.name] = failed.get(venue.name, str(error))
     newest = max((frame.end for frame in frames), default=0)
     kept: list[MarketFrame] = []
     for frame in frames:
@@ -66,3 +74,8 @@ def coin_frames(
         reasons = "; ".join(f"{venue}: {reason}" for venue, reason in skipped.items())
         raise InputError(f"no venue has what a map of {coin} needs. {reasons}")
     return kept, skipped
+
+
+def skipped_json(skipped: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return who is left out and why, for scripts."""
+    return [{"venue": name, "reason": reason} for name, reason in skipped.items()]

@@ -14,7 +14,7 @@ from powderkeg.maps.heatmap import Heatmap
 from powderkeg.maps.heatmap_missing import draw_missing, layers_text, with_columns_left_out
 from powderkeg.maps.heatmap_panels import draw_interest, draw_liquidations, draw_standing
 from powderkeg.maps.picture_cells import Candles, ColourScale, candles_of, heatmap_cells, rebinned
-from powderkeg.maps.picture_text import is_simulated, moment_text, origin_text, price_text, usd
+from powderkeg.maps.picture_text import is_simulated, moment_text, origin_text, usd
 from powderkeg.model.times import HOUR, duration_text
 
 if TYPE_CHECKING:
@@ -180,22 +180,8 @@ def _draw_mark(axes: Axes, heatmap: Heatmap) -> None:
     if not (math.isfinite(mark) and mark > 0):
         return
     axes.axhline(mark, color=style.MARK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=6)
-    text = price_text(mark)
-    axes.annotate(
-        text,
-        (1, mark),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        # The gutter between the panels is as wide as nine digits.
-        size=style.LARGE * min(1.0, 9 / len(text)),
-        weight="bold",
-        color=style.BACKGROUND,
-        va="center",
-        bbox={"boxstyle": "square,pad=0.22", "facecolor": style.MARK, "linewidth": 0},
-        zorder=10,
-        parse_math=False,
-    )
+    # The gutter between the panels is as wide as nine digits.
+    style.tag_price(axes, mark, at="right", most_digits=9)
 
 
 def _draw_colour_bar(figure: Figure, scale: ColourScale) -> None:

@@ -217,21 +217,7 @@ def _draw_price_axes(axes: Axes, curves: Axes, mark: float, window: tuple[float,
     curves.xaxis.set_major_locator(FixedLocator([mark * (1 + place * step) for place in count]))
     curves.xaxis.set_major_formatter(FixedFormatter([distance_text(place * step, digits) for place in count]))
     axes.axvline(mark, color=style.MARK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=6)
-    axes.annotate(
-        price_text(mark),
-        (mark, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, -4),
-        textcoords="offset points",
-        size=style.LARGE,
-        weight="bold",
-        color=style.BACKGROUND,
-        ha="center",
-        va="top",
-        bbox={"boxstyle": "square,pad=0.22", "facecolor": style.MARK, "linewidth": 0},
-        zorder=10,
-        parse_math=False,
-    )
+    style.tag_price(axes, mark, at="bottom")
 
 
 def _label_clusters(axes: Axes, clusters: list[Cluster], reach: float, mark: float) -> None:

@@ -11,7 +11,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -237,6 +237,29 @@ def stamp_simulated(figure: Figure, right: float, bottom: float) -> None:
     box = {"boxstyle": "round,pad=0.3", "facecolor": BACKGROUND, "edgecolor": STAMP, "linewidth": 1.5}
     options = {"weight": "bold", "color": STAMP, "ha": "right", "bbox": box}
     write(figure, right, bottom, "SIMULATED", size=0.8 * TITLE, **options)
+
+
+def tag_price(
+    axes: Axes, price: float, *, at: Literal["right", "bottom"], most_digits: float = math.inf
+) -> None:
+    """Write a price as a tag on the axis where it stands; smaller where it has more than `most_digits`."""
+    right = at == "right"
+    text = price_text(price)
+    axes.annotate(
+        text,
+        (1, price) if right else (price, 0),
+        xycoords=("axes fraction", "data") if right else ("data", "axes fraction"),
+        xytext=(4, 0) if right else (0, -4),
+        textcoords="offset points",
+        size=LARGE * min(1.0, most_digits / len(text)),
+        weight="bold",
+        color=BACKGROUND,
+        ha="left" if right else "center",
+        va="center" if right else "top",
+        bbox={"boxstyle": "square,pad=0.22", "facecolor": MARK, "linewidth": 0},
+        zorder=10,
+        parse_math=False,
+    )
 
 
 def footer(figure: Figure, provenance: Provenance) -> None:

@@ -10,13 +10,13 @@ from powderkeg.errors import InputError
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap, aggregated_heatmap, known_heatmaps
 from powderkeg.maps.aggregated_map import AggregatedMap, aggregated_map
-from powderkeg.maps.coin_frames import STALE, coin_frames
+from powderkeg.maps.coin_frames import STALE, coin_frames, skipped_json
 from powderkeg.maps.map_run import MapRun, map_run
 from powderkeg.model.times import MINUTE
 from powderkeg.model.window import Window
 from powderkeg.server.bounded_cache import BoundedCache
 from powderkeg.server.problems import RequestError
-from powderkeg.venues.registry import venue, venues
+from powderkeg.venues.registry import venue, venues, venues_with_history
 from powderkeg.venues.venue import Venue
 
 BAR = 5 * MINUTE
@@ -159,10 +159,8 @@ class CoinMaps:
 
 
 def with_history() -> tuple[str, ...]:
-    """Return the venues that publish their open interest's past: those of a map when none are named."""
-    return tuple(
-        one.name for one in venues() if any(source.table == "open_interest" for source in one.history)
-    )
+    """Return the names of the venues of a map when none are named."""
+    return tuple(one.name for one in venues_with_history())
 
 
 def coin_of_pair(asked: Venue, pair: str) -> str:
@@ -179,8 +177,3 @@ def coin_of_pair(asked: Venue, pair: str) -> str:
     raise InputError(
         f"symbol: {pair!r} is the main perpetual of no coin at {asked.title}, as {asked.symbol('BTC')} is"
     )
-
-
-def skipped_json(skipped: dict[str, str]) -> list[dict[str, str]]:
-    """Return who is left out and why, for scripts."""
-    return [{"venue": name, "reason": reason} for name, reason in skipped.items()]

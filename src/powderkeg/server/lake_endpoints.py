@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from powderkeg.analytics.lake_coverage import coverage_json, coverage_of
+from powderkeg.analytics.liquidations_json import liquidations_json
 from powderkeg.analytics.measured_positions import measured_positions
 from powderkeg.analytics.realised_liquidations import realised_liquidations
-from powderkeg.cli.lake_coverage import coverage_json, coverage_of
-from powderkeg.cli.liquidations_json import liquidations_json
 from powderkeg.errors import InputError
 from powderkeg.lake.catalogue import found_datasets
 from powderkeg.lake.dataset_key import DatasetKey

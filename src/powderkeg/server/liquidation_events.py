@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from powderkeg.analytics.coin_instruments import instruments_of_coin
+from powderkeg.analytics.realised_liquidations import ReportedOrder
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
-from powderkeg.model.times import iso
 from powderkeg.model.window import Window
 from powderkeg.venues.registry import venue
 
@@ -17,32 +16,11 @@ _COLUMNS = ("ts", "position_side", "price", "price_meaning", "quantity", "notion
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class LiquidationEvent:
-    """One liquidation; units and meanings as `powderkeg.model.market_rows.Liquidation`."""
+class LiquidationEvent(ReportedOrder):
+    """A reported order with what tells it from others that are alike; ordered by time."""
 
-    ts: int
-    venue: str
-    symbol: str
-    position_side: str
-    price: float
-    price_meaning: str
-    quantity: float
-    notional: float
     event_id: str
     occurrence: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as ``largest`` of ``powderkeg liquidations --json`` lists them."""
-        return {
-            "time": iso(self.ts),
-            "venue": self.venue,
-            "symbol": self.symbol,
-            "position_side": self.position_side,
-            "notional_usd": self.notional,
-            "price": self.price,
-            "price_meaning": self.price_meaning,
-            "quantity": self.quantity,
-        }
 
 
 def feeds_of_coin(lake: Lake, venues: Sequence[str], coin: str) -> list[tuple[str, str]]:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
+from powderkeg.maps.coin_frames import skipped_json
 from powderkeg.maps.heatmap import Heatmap
 from powderkeg.server.answers import json_bytes, tagged, tagged_bytes
-from powderkeg.server.coin_maps import CoinMaps, MapRequest, skipped_json
+from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.heatmap_bytes import MEDIA_TYPE, heatmap_bytes
 from powderkeg.server.openapi_texts import BALANCE, BIN, CLUSTER, COLUMN, MAP, answer
 from powderkeg.server.problems import RequestError

@@ -28,3 +28,8 @@ def venue(name: str) -> Venue:
 def venues(names: Iterable[str] = VENUE_NAMES) -> tuple[Venue, ...]:
     """Return these venues, all by default; raises `InputError` as `venue`."""
     return tuple(venue(name) for name in names)
+
+
+def venues_with_history() -> tuple[Venue, ...]:
+    """Return the venues that publish their open interest's past: those of a map when none are named."""
+    return tuple(one for one in venues() if any(source.table == "open_interest" for source in one.history))

@@ -8,7 +8,6 @@ from typing import Any
 from powderkeg.analytics.liquidation_feeds import Feed, throttled_slot
 from powderkeg.analytics.realised_imbalance import RealisedImbalance
 from powderkeg.analytics.realised_liquidations import (
-    LargestOrder,
     RealisedLiquidations,
     VenueLiquidations,
     source_of,
@@ -53,7 +52,7 @@ def liquidations_json(result: RealisedLiquidations) -> dict[str, Any]:
             ],
         },
         "venues": [_venue(one, result) for one in result.venues],
-        "largest": [_order(order) for order in result.largest],
+        "largest": [order.as_json() for order in result.largest],
         "imbalance": [_imbalance(one) for one in result.imbalances],
         "not_in_lake": [{"venue": one.venue, "reason": one.reason} for one in result.not_in_lake],
         "notes": list(result.notes),
@@ -120,19 +119,6 @@ def _totals(totals: WindowTotals, number: int, *, corrected: bool) -> dict[str, 
             },
         }
     return found
-
-
-def _order(order: LargestOrder) -> dict[str, Any]:
-    return {
-        "time": iso(order.ts),
-        "venue": order.venue,
-        "symbol": order.symbol,
-        "position_side": order.position_side,
-        "notional_usd": order.notional,
-        "price": order.price,
-        "price_meaning": order.price_meaning,
-        "quantity": order.quantity,
-    }
 
 
 def _imbalance(one: RealisedImbalance) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from powderkeg.cli.terminal_lake import key_json
 from powderkeg.errors import LakeError
 from powderkeg.lake.catalogue import DatasetSummary, summary_of
 from powderkeg.lake.dataset_key import DatasetKey
@@ -134,7 +133,7 @@ def coverage_json(
     return {
         "lake": str(lake.root),
         "datasets": [_dataset_json(coverage) for coverage in coverages],
-        "unreadable": [{**key_json(one.key), "reason": one.reason} for one in unreadable],
+        "unreadable": [{**one.key.as_json(), "reason": one.reason} for one in unreadable],
     }
 
 
@@ -146,7 +145,7 @@ def windows_json(windows: Iterable[Window]) -> list[dict[str, str]]:
 def _dataset_json(coverage: DatasetCoverage) -> dict[str, Any]:
     summary = coverage.summary
     return {
-        **key_json(summary.key),
+        **summary.key.as_json(),
         "rows": summary.rows,
         "first": None if summary.first_ts is None else iso(summary.first_ts),
         "last": None if summary.last_ts is None else iso(summary.last_ts),
