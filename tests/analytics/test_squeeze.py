@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from powderkeg.analytics.squeeze import Squeeze, squeeze
+from powderkeg.analytics.squeeze import Squeeze, asked_sides, squeeze
 from powderkeg.analytics.squeeze_picture import draw_squeeze
 from powderkeg.errors import InputError
 from powderkeg.maps.liquidation_map import LiquidationMap
@@ -199,3 +199,20 @@ def test_an_absurd_size_is_beyond_the_book(recwarn: pytest.WarningsRecorder) -> 
     assert (huge.price, huge.beyond_book) == (None, 1.0)
     assert tiny.price == pytest.approx(MARK)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("side", "prices", "asked"),
+    [
+        (None, (), [("up", ()), ("down", ())]),
+        (None, (110.0,), [("up", (110.0,))]),
+        (None, (90.0, 110.0), [("up", (110.0,)), ("down", (90.0,))]),
+        ("both", (110.0,), [("up", (110.0,)), ("down", ())]),
+        # Asked for a direction by name, a price behind the mark is not forgotten: it is refused.
+        ("down", (90.0, 110.0), [("down", (90.0, 110.0))]),
+    ],
+)
+def test_a_direction_is_read_where_it_is_named_or_a_price_lies_there(
+    side: str | None, prices: tuple[float, ...], asked: list[tuple[str, tuple[float, ...]]]
+) -> None:
+    assert asked_sides(side, prices, 100.0) == asked

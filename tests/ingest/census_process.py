@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from ingest.threaded_run import ThreadedRun
 from powderkeg.core.census_policy import CensusPolicy
 from powderkeg.fake_venues.dialects import dialect
 from powderkeg.fake_venues.fake_accounts import PopulatedMarket
@@ -95,8 +94,10 @@ def served(made: PopulatedMarket, faults: Faults | None = None) -> Iterator[Fake
         yield fake
 
 
-class Counting:
+class Counting(ThreadedRun[CensusProgress]):
     """A census in a thread of its own; leaving the context stops it."""
+
+    patience = 30.0
 
     def __init__(
         self,
@@ -107,49 +108,19 @@ class Counting:
         venue: Venue | None = None,
     ) -> None:
         asked = venue or unlimited()
-        self._client = VenueClient(asked, fake.urls(VENUE.urls), ONE_QUICK_TRY)
+        super().__init__(VenueClient(asked, fake.urls(VENUE.urls), ONE_QUICK_TRY))
         self.run = CensusRun(self._client, lake, accounts, settings)
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work)
+
+    @property
+    def state(self) -> CensusProgress:
+        return self.progress
 
     @property
     def progress(self) -> CensusProgress:
         return self.run.progress
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(60)
-        self._loop.close()
-        if self.error is not None and error is None:
-            raise self.error
-
-    def until(self, condition: Callable[[CensusProgress], bool], timeout: float = 30.0) -> CensusProgress:
-        """Wait until the census's own counts say so."""
-        deadline = time.monotonic() + timeout
-        while not condition(self.progress):
-            assert time.monotonic() < deadline, self.progress
-            assert self._thread.is_alive(), (self.error, self.progress)
-            time.sleep(0.005)
-        return self.progress
-
-    def _work(self) -> None:
-        async def work() -> None:
-            async with self._client:
-                await self.run.run(self._stop)
-
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(work())
-        except BaseException as error:
-            self.error = error
+    async def work(self, stop: asyncio.Event) -> None:
+        await self.run.run(stop)
 
 
 def count(pipe: Connection, root: Path, urls: Mapping[str, str], accounts: Sequence[str]) -> None:

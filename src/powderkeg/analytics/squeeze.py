@@ -116,6 +116,32 @@ class Squeeze:
         }
 
 
+def asked_sides(
+    side: str | None, prices: Sequence[float], mark_price: float
+) -> list[tuple[Side, tuple[float, ...]]]:
+    """Return which directions are read, each with the prices that are asked of it.
+
+    Parameters
+    ----------
+    side
+        ``up``, ``down`` or ``both``; None for the sides of `prices`, or both without any.
+    prices
+        What it takes to reach them. A direction named by `side` is asked for all of them, so that one behind
+        the mark price is refused there and not forgotten; otherwise for those ahead.
+    mark_price
+        From where they are reached.
+    """
+    asked: list[tuple[Side, tuple[float, ...]]] = []
+    names: tuple[Side, ...] = ("up", "down")
+    for name in names:
+        ahead = tuple(price for price in prices if (price - mark_price) * DIRECTION_OF[name] > 0)
+        if side == name:
+            asked.append((name, tuple(prices)))
+        elif side == "both" or (side is None and (ahead or not prices)):
+            asked.append((name, ahead))
+    return asked
+
+
 def squeeze(
     liquidation_map: LiquidationMap,
     depth: DepthCurve,

@@ -20,6 +20,8 @@ from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.times import DAY, duration_text
 
 DISTANCES = (0.01, 0.03, 0.05, 0.10)
+ENTRIES_OF_A_SUM = "entries of a sum over venues are not read"
+"""Why a sum has no crowding."""
 _WINDOW = 30 * DAY
 
 

@@ -133,7 +133,7 @@ def squeeze(
 
     powderkeg squeeze --bars bars.parquet --open-interest oi.csv --symbol BTC --to 95000 --plot squeeze.png
     """
-    from powderkeg.analytics.squeeze import DIRECTION_OF
+    from powderkeg.analytics.squeeze import DIRECTION_OF, asked_sides
     from powderkeg.analytics.squeeze import squeeze as report
     from powderkeg.analytics.squeeze_paths import squeeze_paths
     from powderkeg.cli.terminal import print_json, print_written, working
@@ -152,19 +152,16 @@ def squeeze(
     reports: list[Squeeze] = []
     surroundings: list[SqueezeConditions | None] = []
     in_time: list[tuple[PathReading, ...]] = []
-    for name in _sides(side, prices, drawn.map.mark_price):
+    for name, asked in asked_sides(side, prices, drawn.map.mark_price):
         direction = DIRECTION_OF[name]
         curve = depth_of(market, drawn, depth, direction)
-        ahead = [price for price in prices if (price - drawn.map.mark_price) * direction > 0]
-        if side is not None and side.value == name:
-            ahead = list(prices)
         with working(f"Pushing {name}"):
             reports.append(
                 report(
                     drawn.map,
                     _stressed(curve, stress),
                     pushes=pushes,
-                    prices=ahead,
+                    prices=asked,
                     pass_through=1.0 if pass_through is None else pass_through,
                     seed=seed,
                 )
@@ -209,16 +206,6 @@ def squeeze(
         print_squeezes(reports, stress.value, surroundings, in_time, spread)
     if plot:
         print_written(plot, as_json=as_json)
-
-
-def _sides(side: SideName | None, prices: tuple[float, ...], mark: float) -> list[str]:
-    if side is SideName.BOTH or (side is None and not prices):
-        return ["up", "down"]
-    if side is not None:
-        return [side.value]
-    return [
-        name for name, sign in (("up", 1), ("down", -1)) if any((price - mark) * sign > 0 for price in prices)
-    ]
 
 
 def _spread(

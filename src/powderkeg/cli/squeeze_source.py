@@ -107,6 +107,7 @@ def crowding_of(drawn: Drawn, position_side: int) -> tuple[MeasuredCrowding | Mo
     """Return who of a side is offside at the mark, or why that cannot be told."""
     import numpy as np
 
+    from powderkeg.analytics.squeeze_conditions import ENTRIES_OF_A_SUM
     from powderkeg.core.crowding import measured_crowding, modelled_crowding
 
     symbol = drawn.map.instrument.partition(":")[2] or drawn.map.instrument
@@ -117,4 +118,4 @@ def crowding_of(drawn: Drawn, position_side: int) -> tuple[MeasuredCrowding | Mo
             return modelled_crowding(drawn.run.state(drawn.map.as_of), position_side), ""
     except InputError as error:
         return None, str(error)
-    return None, "entries of a sum over venues are not read"
+    return None, ENTRIES_OF_A_SUM

@@ -131,8 +131,9 @@ def _recorded(lake: Lake, clock: Callable[[], int]) -> APIRouter:
         names = [exchange_of(query.exchange).name]
         events = events_of_coin(lake, names, query.symbol, Window(start, end))
         large = [one for one in events if one.notional >= query.min_liquidation_amount][-_MOST_ORDERS:]
-        rows = [order_row(one, query.symbol.upper()) for one in reversed(large)]
-        sides = ["long" if row["side"] == 2 else "short" for row in rows]
+        large.reverse()
+        rows = [order_row(one, query.symbol.upper()) for one in large]
+        sides = [one.position_side for one in large]
         return _success(request, rows, about("observed", end, note=_FLOOR, position_side=sides))
 
     return router

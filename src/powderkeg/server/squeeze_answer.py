@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from powderkeg.analytics.squeeze import DIRECTION_OF, squeeze
-from powderkeg.analytics.squeeze_conditions import frame_volatility, squeeze_conditions
+from powderkeg.analytics.squeeze import DIRECTION_OF, asked_sides, squeeze
+from powderkeg.analytics.squeeze_conditions import ENTRIES_OF_A_SUM, frame_volatility, squeeze_conditions
 from powderkeg.core.combined_depth import stressed_depth
 from powderkeg.maps.lake_depth import lake_combined_depth
 from powderkeg.model.times import DAY, MINUTE
@@ -13,9 +13,6 @@ from powderkeg.server.coin_maps import CoinMaps
 from powderkeg.server.problems import RequestError
 from powderkeg.server.queries import SqueezeQuery, length_of
 from powderkeg.venues.registry import venue
-
-Side = Literal["up", "down"]
-_NO_CROWDING = "entries of a sum over venues are not read"
 
 
 def squeeze_answer(maps: CoinMaps, query: SqueezeQuery, now: int) -> dict[str, Any]:
@@ -38,15 +35,14 @@ def squeeze_answer(maps: CoinMaps, query: SqueezeQuery, now: int) -> dict[str, A
     instruments = [(str(frame.venue), venue(str(frame.venue)).symbol(asked.coin)) for frame in frames]
     volatility = frame_volatility(frames[0], total.as_of)
     told = []
-    for side in _sides(query, total.mark_price):
+    for side, prices in asked_sides(query.side, query.to, total.mark_price):
         direction = DIRECTION_OF[side]
         depth = lake_combined_depth(maps.lake, instruments, direction, total.as_of).curve
-        ahead = [price for price in query.to if (price - total.mark_price) * direction > 0]
         report = squeeze(
             total,
             stressed_depth(depth, query.stress),
             pushes=tuple(query.push),
-            prices=query.to if query.side == side else ahead,
+            prices=prices,
             pass_through=query.pass_through,
             seed=query.seed,
         )
@@ -57,16 +53,7 @@ def squeeze_answer(maps: CoinMaps, query: SqueezeQuery, now: int) -> dict[str, A
             horizon=horizon,
             prices=tuple(query.to),
             crowding=None,
-            crowding_note=_NO_CROWDING,
+            crowding_note=ENTRIES_OF_A_SUM,
         )
         told.append({**report.as_json(), "conditions": around.as_json(), "paths": [], "contagion": []})
     return {"stress": query.stress, "squeezes": told}
-
-
-def _sides(query: SqueezeQuery, mark: float) -> list[Side]:
-    if query.side in ("up", "down"):
-        return [query.side]
-    if query.side == "both" or not query.to:
-        return ["up", "down"]
-    signs: tuple[tuple[Side, int], ...] = (("up", 1), ("down", -1))
-    return [side for side, sign in signs if any((price - mark) * sign > 0 for price in query.to)]
