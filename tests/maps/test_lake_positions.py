@@ -11,11 +11,12 @@ import pytest
 from powderkeg.errors import WindowError
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
-from powderkeg.maps.lake_positions import PERPETUALS, lake_open_interest, lake_snapshot
+from powderkeg.maps.lake_positions import lake_open_interest, lake_snapshot
 from powderkeg.maps.measured_map import measured_map
 from powderkeg.model.account_positions import CROSS, ISOLATED
 from powderkeg.model.market_rows import AccountPosition, AccountState, MarketRow, MarkPrice, OpenInterest
 from powderkeg.model.times import HOUR
+from powderkeg.venues.census import PERPETUALS
 
 NOON = 1_770_724_800_000
 VENUE = "hyperliquid"

@@ -14,7 +14,6 @@ from cli.served_venues import SYMBOL, ServedVenues, served_venues
 from powderkeg.cli.main import main
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
-from powderkeg.maps.lake_positions import PERPETUALS
 from powderkeg.model.market_rows import (
     AccountPosition,
     AccountState,
@@ -28,6 +27,7 @@ from powderkeg.model.times import HOUR, MINUTE
 from powderkeg.model.window import Window
 from powderkeg.server.application import application
 from powderkeg.server.server_rules import ServerRules
+from powderkeg.venues.census import PERPETUALS
 
 BASE = "http://127.0.0.1"
 ACCOUNTS = tuple(f"0x{digit * 40}" for digit in "abc")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Self
 
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
@@ -46,19 +47,51 @@ def instruments_of_coin(lake: Lake, venue: Venue, coin: str) -> CoinInstruments:
     LakeError
         A file is missing or damaged.
     """
-    in_lake = {summary.key.symbol for table in _TABLES for summary in lake.datasets(table, venue.name)}
-    main = venue.symbol(coin_of(coin))
-    symbols: list[str] = []
-    others: dict[str, str] = {}
-    for symbol in sorted(in_lake):
-        rows = lake.read(DatasetKey("instruments", venue.name, symbol), columns=("base", "quote"))
-        if not rows.height:
-            symbols += [symbol] if symbol == main else []
-            continue
-        base, quote = rows.row(-1)
-        if coin_of(base) == coin_of(coin):
-            if quote.upper() in _DOLLARS:
-                symbols.append(symbol)
-            else:
-                others[symbol] = quote
-    return CoinInstruments(tuple(symbols), others)
+    return DescribedInstruments.of(lake, venue).of_coin(coin)
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedInstruments:
+    """A venue's symbols with liquidations in the lake, sorted, and what they are.
+
+    Attributes
+    ----------
+    venue
+        Whose they are.
+    described
+        Symbol -> (base, quote) by the last description of it in the lake; None where there is none.
+    """
+
+    venue: Venue
+    described: dict[str, tuple[str, str] | None]
+
+    @classmethod
+    def of(cls, lake: Lake, venue: Venue) -> Self:
+        """Return those of a venue, each described once; raises `LakeError` as the lake."""
+        in_lake = {summary.key.symbol for table in _TABLES for summary in lake.datasets(table, venue.name)}
+        described: dict[str, tuple[str, str] | None] = {}
+        for symbol in sorted(in_lake):
+            rows = lake.read(DatasetKey("instruments", venue.name, symbol), columns=("base", "quote"))
+            described[symbol] = rows.row(-1) if rows.height else None
+        return cls(venue, described)
+
+    def coins(self) -> list[str]:
+        """Return the coins of those that are described, sorted."""
+        return sorted({coin_of(known[0]) for known in self.described.values() if known is not None})
+
+    def of_coin(self, coin: str) -> CoinInstruments:
+        """Return those of a coin, as `instruments_of_coin`."""
+        main = self.venue.symbol(coin_of(coin))
+        symbols: list[str] = []
+        others: dict[str, str] = {}
+        for symbol, known in self.described.items():
+            if known is None:
+                symbols += [symbol] if symbol == main else []
+                continue
+            base, quote = known
+            if coin_of(base) == coin_of(coin):
+                if quote.upper() in _DOLLARS:
+                    symbols.append(symbol)
+                else:
+                    others[symbol] = quote
+        return CoinInstruments(tuple(symbols), others)

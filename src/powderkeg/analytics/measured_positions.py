@@ -20,7 +20,14 @@ from powderkeg.core.position_distances import (
     sample_notes,
 )
 from powderkeg.errors import InputError
-from powderkeg.maps.counted_positions import CountedSide, Reached, counted_side, reached
+from powderkeg.maps.counted_positions import (
+    CountedSide,
+    Reached,
+    counted_side,
+    fields_json,
+    reached,
+    refuse_open_interest,
+)
 from powderkeg.model.account_positions import CROSS, ISOLATED, UNKNOWN_MODE, PositionSnapshot
 from powderkeg.model.times import iso
 from powderkeg.version import __version__
@@ -128,10 +135,12 @@ class MeasuredPositions:
             "near": self.near,
             "open_interest": self.open_interest,
             "close": {"positions": self.close[0], "notional": self.close[1]},
-            "positions": [_fields(one) for one in self.positions],
-            "within": [_fields(one) | {"band": one.band and _fields(one.band)} for one in self.within],
+            "positions": [fields_json(one) for one in self.positions],
+            "within": [
+                fields_json(one) | {"band": one.band and fields_json(one.band)} for one in self.within
+            ],
             **{
-                name: _fields(side) | {"distances": distribution_json(found), "notes": list(notes)}
+                name: fields_json(side) | {"distances": distribution_json(found), "notes": list(notes)}
                 for name, side, found, notes in zip(
                     SIDES, self.sides, self.distances, self.notes, strict=True
                 )
@@ -176,8 +185,7 @@ def measured_positions(
         of its range.
     """
     refuse_contradictions(snapshot)
-    if open_interest is not None and not (np.isfinite(open_interest) and open_interest > 0):
-        raise InputError(f"open_interest: {open_interest:g} USD; expected a positive amount")
+    refuse_open_interest(open_interest)
     number = snapshot.number_of(coin)
     mark = float(snapshot.mark_price[number])
     if not np.isfinite(mark):
@@ -262,7 +270,3 @@ def distribution_json(found: DistanceDistribution) -> dict[str, Any]:
 
 def _estimate(one: Estimate) -> dict[str, float]:
     return {"value": one.value, "error": one.error, "low_90": one.low, "high_90": one.high}
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from powderkeg.analytics.distance_prior import Reference, measured_priors
-from powderkeg.analytics.recorded_intervals import RecordedIntervals, recorded_intervals
+from powderkeg.analytics.recorded_intervals import recorded_intervals
 from powderkeg.analytics.simulated_frames import true_quantity, venue_frame
 from powderkeg.analytics.simulated_positions import venue_snapshot
 from powderkeg.analytics.truth_scoreboard import SCENARIOS
-from powderkeg.analytics.walk_forward import walk_forward_splits
+from powderkeg.analytics.walk_forward import interval_layers, walk_forward_splits
 from powderkeg.core.calibration import SideCalibration, calibrated_side, expected_liquidations
 from powderkeg.core.event_scores import FLOOR_SHARE, block_bootstrap_interval, total_floor, tweedie_deviance
 from powderkeg.core.laws import BUILT_IN, DistancePrior
@@ -133,7 +133,7 @@ def recorded_transfer(frame: MarketFrame, priors: _Priors) -> list[TransferRow]:
         As in `powderkeg.analytics.scoreboard.scoreboard`.
     """
     intervals = recorded_intervals(frame, "1d")
-    layers = _layers(map_run(frame), intervals)
+    layers = interval_layers(map_run(frame), intervals)
     splits = walk_forward_splits(intervals, embargo=DAY, train_end=None)
     generator = np.random.default_rng(0)
     rows = []
@@ -168,7 +168,7 @@ def _add_venue(
 ) -> None:
     frame = venue_frame(market, venue)
     run, intervals = map_run(frame), recorded_intervals(frame, "1d")
-    layers, totals = _layers(run, intervals), intervals.totals
+    layers, totals = interval_layers(run, intervals), intervals.totals
     known = int(np.count_nonzero(intervals.end <= market.truth.positions[0].ts))
     for trained in TRAINED:
         rows = slice(max(known - trained, 0), known)
@@ -226,10 +226,6 @@ def _fitted(
         stage=None if len(totals) else 0,
         distances=prior,
     )
-
-
-def _layers(run: MapRun, intervals: RecordedIntervals) -> FloatArray:
-    return run.predicted_layers(intervals.edges)[intervals.numbers]
 
 
 def _row(key: tuple[int, str, str], markets: list[FloatArray], generator: np.random.Generator) -> TransferRow:

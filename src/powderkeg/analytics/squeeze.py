@@ -248,8 +248,7 @@ def _forced_curves(liquidation_map: LiquidationMap, direction: int, pass_through
     if liquidation_map.ensemble is not None:
         masses = liquidation_map.ensemble.forced[:, side]
         return _Curves(curve(masses.mean(axis=0)), [curve(mass) for mass in masses], True)
-    mass = liquidation_map.short_notional if direction > 0 else liquidation_map.long_notional
-    central = curve(mass)
+    central = curve(liquidation_map.standing_ahead(direction))
     return _Curves(central, [central] * _MEMBERS, False)
 
 

@@ -143,7 +143,7 @@ def squeeze_conditions(
         key=lambda price: abs(math.log(price / mark)),
     )
     chances = touch_probability(np.abs(np.log(np.array(asked) / mark)), volatility, horizon)
-    mass = liquidation_map.short_notional if direction > 0 else liquidation_map.long_notional
+    mass = liquidation_map.standing_ahead(direction)
     expected = expected_liquidation(
         liquidation_map.grid, mass, mark, direction, volatility=volatility, horizon=horizon
     )

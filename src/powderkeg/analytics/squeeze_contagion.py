@@ -15,6 +15,7 @@ from powderkeg.core.contagion import ARBITRAGE_PER_SECOND, ConnectedVenue, venue
 from powderkeg.errors import InputError
 from powderkeg.maps.liquidation_map import LiquidationMap
 from powderkeg.model.depth_curve import DepthCurve
+from powderkeg.model.worlds_parameters import LONG, SHORT
 
 HORIZON = 300
 
@@ -114,10 +115,10 @@ def squeeze_contagion(
         direction = depth.direction
         if liquidation_map.ensemble is not None:
             rules = replace(rules, pass_through=1.0)
-            mass = liquidation_map.ensemble.expected_forced[1 if direction > 0 else 0]
+            mass = liquidation_map.ensemble.expected_forced[SHORT if direction > 0 else LONG]
         else:
             rules = rules if pass_through is None else replace(rules, pass_through=pass_through)
-            mass = liquidation_map.short_notional if direction > 0 else liquidation_map.long_notional
+            mass = liquidation_map.standing_ahead(direction)
         curve = forced_curve(liquidation_map.grid, mass, liquidation_map.mark_price, direction)
         connected.append(ConnectedVenue(name, depth, curve, rules))
     found = venue_contagion(

@@ -140,15 +140,12 @@ def squeeze_paths(
     if volatility is not None:
         rules = replace(rules, volatility=volatility)
     direction, mark = depth.direction, liquidation_map.mark_price
-    side = SHORT if direction > 0 else LONG
     if liquidation_map.ensemble is not None:
         rules = replace(rules, pass_through=1.0, pass_through_spread=0.0)
-        masses = liquidation_map.ensemble.forced[:, side]
+        masses = liquidation_map.ensemble.forced[:, SHORT if direction > 0 else LONG]
     else:
         rules = rules if pass_through is None else replace(rules, pass_through=pass_through)
-        masses = np.array(
-            [liquidation_map.short_notional if side == SHORT else liquidation_map.long_notional]
-        )
+        masses = liquidation_map.standing_ahead(direction)[None, :]
     curves = [forced_curve(liquidation_map.grid, mass, mark, direction) for mass in masses]
     found = cascade_paths(
         depth,

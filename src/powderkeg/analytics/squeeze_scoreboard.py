@@ -126,7 +126,7 @@ def squeeze_scoreboard(
     pushes = push_experiments([*fitted_on, *held_out], days=days, progress=progress)
     train = [one for one in pushes if one.seed in set(fitted_on)]
     test = [one for one in pushes if one.seed in set(held_out)]
-    seen_move = np.array([max(one.traded_displacement, _LEAST_MOVE) for one in test])
+    seen_move = _moves(test)
     seen_forced = np.array([one.forced_notional / one.push for one in test])
     block = np.array([one.seed * 1_000_000 + one.ts // DAY for one in test])
 

@@ -171,14 +171,14 @@ def _inputs(
     on_layers = ("calibrated", "worlds", "no_diffuse", "no_prior", "one_class")
     if {*on_layers, "diffuse"} & set(models):
         run = map_run(frame, "worlds")
-        inputs = dict.fromkeys(on_layers, _layers(run, intervals))
+        inputs = dict.fromkeys(on_layers, interval_layers(run, intervals))
         inputs["diffuse"] = _totals(run.reweighted("diffuse"), intervals)
     for name, other in (("no_closings", _without_volume), ("no_conservation", _only_growing)):
         if name in models:
-            inputs[name] = _layers(map_run(other(frame)), intervals)
+            inputs[name] = interval_layers(map_run(other(frame)), intervals)
     if "extremes_first" in models:
         other_order = replace(model_parameters("worlds"), extremes_first=True)
-        inputs["extremes_first"] = _layers(map_run(frame, other_order), intervals)
+        inputs["extremes_first"] = interval_layers(map_run(frame, other_order), intervals)
     if "fixed_tiers" in models:
         inputs["fixed_tiers"] = _totals(map_run(frame, "fixed_tiers"), intervals)
     if "range" in models:
@@ -186,7 +186,8 @@ def _inputs(
     return inputs
 
 
-def _layers(run: MapRun, intervals: RecordedIntervals) -> FloatArray:
+def interval_layers(run: MapRun, intervals: RecordedIntervals) -> FloatArray:
+    """Return what each layer predicts for the recorded intervals, see `MapRun.predicted_layers`."""
     return run.predicted_layers(intervals.edges)[intervals.numbers]
 
 

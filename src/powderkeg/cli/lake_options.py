@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from powderkeg.errors import InputError
+from powderkeg.errors import InputError, LakeError
 from powderkeg.model.times import duration, milliseconds
 from powderkeg.model.window import Window
 
@@ -83,16 +83,18 @@ def settings_of(path: Path | None, lake: Path | None) -> Settings:
     return read_settings(path, lake=lake)
 
 
-def lake_of(settings: Settings, *, create: bool = False) -> Lake:
+def lake_of(settings: Settings, *, create: bool = False, missing: str | None = None) -> Lake:
     """Return the lake of the settings.
 
     Raises
     ------
     LakeError
-        There is none, and `create` is not set.
+        There is none, and `create` is not set; in the words of `missing`, if given.
     """
-    from powderkeg.lake.market_lake import Lake
+    from powderkeg.lake.market_lake import LAKE, Lake
 
+    if missing is not None and not (settings.lake_path / LAKE).exists():
+        raise LakeError(missing)
     return Lake(settings.lake_path, create=create)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli import lake_options
-from powderkeg.errors import InputError, LakeError
+from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
     from powderkeg.lake.dataset import Dataset
@@ -38,13 +38,11 @@ def existing_lake(lake: Path | None, settings: Path | None) -> Lake:
     LakeError
         There is none, and the message says how to fill one; or it is damaged or too new.
     """
-    from powderkeg.lake.market_lake import LAKE
-
     chosen = lake_options.settings_of(settings, lake)
-    if not (chosen.lake_path / LAKE).exists():
-        where = "--lake or the setting lake names another" if lake is None else "--lake names it"
-        raise LakeError(f"there is no lake in {chosen.lake_path} ({where}). {filling(lake)}")
-    return lake_options.lake_of(chosen)
+    where = "--lake or the setting lake names another" if lake is None else "--lake names it"
+    return lake_options.lake_of(
+        chosen, missing=f"there is no lake in {chosen.lake_path} ({where}). {filling(lake)}"
+    )
 
 
 def filling(lake: Path | None) -> str:

@@ -8,7 +8,6 @@ import typer
 
 from powderkeg.cli import lake_options
 from powderkeg.cli.options import Json
-from powderkeg.errors import LakeError
 
 if TYPE_CHECKING:
     from powderkeg.lake.market_lake import Lake
@@ -60,19 +59,10 @@ def liquidations(
 
 
 def _existing(settings: Settings, coin: str) -> Lake:
-    """Return the lake.
-
-    Raises
-    ------
-    LakeError
-        There is none yet; the message says what fills one.
-    """
-    from powderkeg.lake.market_lake import LAKE
-
-    if not (settings.lake_path / LAKE).exists():
-        raise LakeError(
-            f"there is no lake in {settings.lake_path} yet; `powderkeg record --coins {coin}` records "
-            f"liquidations, and `powderkeg backfill gate {coin} --tables liquidation_totals` fetches what "
-            "Gate added up"
-        )
-    return lake_options.lake_of(settings)
+    """Return the lake; LakeError where there is none yet, with what fills one."""
+    return lake_options.lake_of(
+        settings,
+        missing=f"there is no lake in {settings.lake_path} yet; `powderkeg record --coins {coin}` records "
+        f"liquidations, and `powderkeg backfill gate {coin} --tables liquidation_totals` fetches what "
+        "Gate added up",
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from powderkeg.cli import lake_options, options
-from powderkeg.errors import InputError, LakeError, PowderkegError, VenueError
+from powderkeg.errors import InputError, PowderkegError, VenueError
 from powderkeg.model.window import Window
 
 if TYPE_CHECKING:
@@ -133,17 +133,14 @@ class MapSource:
         )
 
     def _existing(self, chosen: Settings, venue: Venue, coin: str) -> Lake:
-        from powderkeg.lake.market_lake import LAKE
-
-        if not (chosen.lake_path / LAKE).exists():
-            given = {"--lake": self.lake, "--settings": self.settings}
-            options = "".join(f" {name} {shlex.quote(str(path))}" for name, path in given.items() if path)
-            raise LakeError(
-                f"there is no lake in {chosen.lake_path}, and --offline asks no venue. Leave out --offline, "
-                f"or fill one: powderkeg backfill {venue.name} {coin}{options}. If your lake is elsewhere, "
-                "name it: --lake DIRECTORY, or the setting lake"
-            )
-        return lake_options.lake_of(chosen)
+        given = {"--lake": self.lake, "--settings": self.settings}
+        options = "".join(f" {name} {shlex.quote(str(path))}" for name, path in given.items() if path)
+        return lake_options.lake_of(
+            chosen,
+            missing=f"there is no lake in {chosen.lake_path}, and --offline asks no venue. Leave out "
+            f"--offline, or fill one: powderkeg backfill {venue.name} {coin}{options}. If your lake is "
+            "elsewhere, name it: --lake DIRECTORY, or the setting lake",
+        )
 
 
 def _named_once(names: str) -> tuple[Venue, ...]:

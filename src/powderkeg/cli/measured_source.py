@@ -107,7 +107,11 @@ class MeasurableSource(MapSource):
                 raise InputError(f"{option} is of modelled maps; this one is counted from positions")
 
     def measured_map(self, coin: str | None, at: str | None) -> MeasuredMap:
-        """Return the measured map of the file, or of the lake.
+        """Return the measured map of the file, or of the lake; raises as `counted`."""
+        return self.counted(coin, at)[0]
+
+    def counted(self, coin: str | None, at: str | None) -> tuple[MeasuredMap, PositionSnapshot]:
+        """Return the measured map of the file, or of the lake, and the positions that it counts.
 
         Raises
         ------
@@ -124,7 +128,7 @@ class MeasurableSource(MapSource):
             )
         symbol = self._symbol(coin)
         time = None if at is None else milliseconds(at, "--at")
-        history = self.snapshots(time)
+        history = self._snapshots(time)
         snapshot = history[-1]
         symbol = snapshot.coins[snapshot.number_of(symbol)]
         mark = float(snapshot.mark_price[snapshot.number_of(symbol)])
@@ -141,7 +145,7 @@ class MeasurableSource(MapSource):
                 if self.positions
                 else betas_of_lake(self.opened_lake(), snapshot, symbol)
             )
-        return measured_map(
+        result = measured_map(
             snapshot,
             symbol,
             levels=self.levels.value,
@@ -151,6 +155,7 @@ class MeasurableSource(MapSource):
             tiers=tiers,
             source=self._source,
         )
+        return result, snapshot
 
     def measured_heatmap(
         self, coin: str | None, start: str | None, end: str | None, step: str | None
@@ -176,7 +181,7 @@ class MeasurableSource(MapSource):
         last = None if end is None else milliseconds(end, "--end")
         oldest = None if self.oldest is None else duration(self.oldest, "--oldest")
         if self.positions is not None:
-            history = self.snapshots(None)
+            history = self._snapshots(None)
             begin = history[0].as_of if first is None else first
             stop = history[-1].as_of if last is None else last
             times = column_times(begin, stop, length, history[0].as_of)
@@ -191,7 +196,7 @@ class MeasurableSource(MapSource):
             )
         return measured_heatmap(columns, symbol, bars=self._bars(symbol), source=self._source)
 
-    def snapshots(self, at: int | None) -> list[PositionSnapshot]:
+    def _snapshots(self, at: int | None) -> list[PositionSnapshot]:
         """Return the snapshots known at a time, ascending: all of a file, of a lake only that of the time."""
         oldest = None if self.oldest is None else duration(self.oldest, "--oldest")
         if self.positions is not None:

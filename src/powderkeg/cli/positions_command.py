@@ -12,7 +12,7 @@ import typer
 
 from powderkeg.cli import lake_options
 from powderkeg.cli.options import Json
-from powderkeg.errors import InputError, LakeError
+from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
     from powderkeg.analytics.mark_ranges import MarkRanges
@@ -180,14 +180,11 @@ def _called(name: str, option: str) -> Iterator[None]:
 
 
 def _existing(settings: Settings) -> Lake:
-    from powderkeg.lake.market_lake import LAKE
-
-    if not (settings.lake_path / LAKE).exists():
-        raise LakeError(
-            f"there is no lake in {settings.lake_path} yet; `powderkeg census run` fills one with positions, "
-            "and --positions reads them from a file"
-        )
-    return lake_options.lake_of(settings)
+    return lake_options.lake_of(
+        settings,
+        missing=f"there is no lake in {settings.lake_path} yet; `powderkeg census run` fills one with "
+        "positions, and --positions reads them from a file",
+    )
 
 
 def _fraction(text: str) -> float:

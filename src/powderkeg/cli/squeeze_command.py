@@ -152,6 +152,7 @@ def squeeze(
     reports: list[Squeeze] = []
     surroundings: list[SqueezeConditions | None] = []
     in_time: list[tuple[PathReading, ...]] = []
+    volatility = _volatility(drawn)
     for name, asked in asked_sides(side, prices, drawn.map.mark_price):
         direction = DIRECTION_OF[name]
         curve = depth_of(market, drawn, depth, direction)
@@ -167,7 +168,6 @@ def squeeze(
                 )
             )
         spread.append(_spread(drawn, direction, stress, on, pushes if on else (), pass_through))
-        volatility = _volatility(drawn)
         surroundings.append(_conditions(drawn, direction, volatility, horizon, prices))
         sizes = (pushes or tuple(one.push for one in reports[-1].ladder[-1:])) if paths else ()
         with working(f"Simulating {paths * len(sizes):,} paths {name}") if sizes else nullcontext():

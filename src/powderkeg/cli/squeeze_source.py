@@ -56,8 +56,8 @@ def drawn_map(market: MeasurableSource, coin: str | None, at: str | None, model:
     from powderkeg.venues.registry import venues
 
     if market.is_measured:
-        counted = market.measured_map(coin, at).map
-        snapshot = market.snapshots(counted.as_of)[-1]
+        measured, snapshot = market.counted(coin, at)
+        counted = measured.map
         if market.positions is not None:
             return Drawn(counted, snapshot=snapshot)
         venue, _, symbol = counted.instrument.partition(":")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from powderkeg.analytics.squeeze_conditions import SqueezeConditions
     from powderkeg.analytics.squeeze_contagion import ContagionReading
     from powderkeg.analytics.squeeze_paths import PathReading
+    from powderkeg.analytics.squeeze_readings import Reaching
     from powderkeg.core.bands import Band
 
 _BEYOND = "beyond the book"
@@ -74,7 +75,7 @@ def _print_direction(one: Squeeze) -> None:
         )
     output.print(table)
     for reaching in one.reaching:
-        _print_reaching(one, reaching.price)
+        _print_reaching(one, reaching)
     if not one.zones:
         output.print("No self-sustaining zone: every order comes to rest.\n")
         return
@@ -169,13 +170,12 @@ def _colour(one: Squeeze) -> str:
     return SHORT_COLOUR if one.side == "up" else LONG_COLOUR
 
 
-def _print_reaching(one: Squeeze, price: float) -> None:
-    found = next(reaching for reaching in one.reaching if reaching.price == price)
+def _print_reaching(one: Squeeze, found: Reaching) -> None:
     verb = "buying" if one.side == "up" else "selling"
     if found.push is None:
-        output.print(f"No order reaches {price_text(price)}: the book ends before it.\n")
+        output.print(f"No order reaches {price_text(found.price)}: the book ends before it.\n")
         return
-    text = f"To reach {price_text(price)} ({found.distance:+.1%}) takes {verb} {usd(found.push)}"
+    text = f"To reach {price_text(found.price)} ({found.distance:+.1%}) takes {verb} {usd(found.push)}"
     text += f", 90 % between {_amounts(found.push_band)}" if math.isfinite(found.push_band.low_90) else ""
     text += f"; {usd(found.forced)} are forced on the way"
     if found.book_push is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from powderkeg.errors import InputError
+from powderkeg.ingest.merging import merge_if_many
 from powderkeg.ingest.venue_client import VenueClient
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
@@ -15,11 +16,10 @@ from powderkeg.venues.census import Census
 
 _TABLES = ("open_interest", "mark_prices")
 _SELDOM, _SELDOM_AFTER = "leverage_tiers", DAY
-_MOST_PARTS = 64
 
 
-async def keep_market(client: VenueClient, census: Census, lake: Lake, now: int) -> int:
-    """Ask for open interest and mark prices of all covered perpetuals, keep them, and return the rows.
+async def keep_market(client: VenueClient, census: Census, lake: Lake, now: int) -> None:
+    """Ask for open interest and mark prices of all covered perpetuals, and keep them.
 
     Margin tiers are asked for where the lake has none of the last day. Tables that one answer tells are asked
     for once. What the venue does not tell of all its instruments at once is left to the recorder.
@@ -49,7 +49,6 @@ async def keep_market(client: VenueClient, census: Census, lake: Lake, now: int)
                     key = DatasetKey(source.table, client.venue.name, symbol)
                     rows.setdefault(key, []).append(row)
     await asyncio.to_thread(_keep, lake, rows, now)
-    return sum(map(len, rows.values()))
 
 
 def _has_recent(lake: Lake, venue: str, now: int) -> bool:
@@ -60,5 +59,4 @@ def _has_recent(lake: Lake, venue: str, now: int) -> bool:
 def _keep(lake: Lake, rows: dict[DatasetKey, list[MarketRow]], now: int) -> None:
     for key, told in rows.items():
         lake.append(key, told, received_ts=now, source="rest")
-        if lake.summary(key).parts > _MOST_PARTS:
-            lake.compact(key)
+        merge_if_many(lake, key)

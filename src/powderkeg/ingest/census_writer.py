@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from powderkeg.ingest.census_ledger import CensusRows
+from powderkeg.ingest.merging import merge_if_many
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.market_rows import MarketRow
 from powderkeg.venues.census import Census
 from powderkeg.venues.venue import Venue
 
-_MOST_PARTS = 64
 _BATCH = "census-"
 
 
@@ -77,5 +77,4 @@ class CensusWriter:
         for key in (self._positions, self._states, self._accounts):
             done = {one for one in self._lake.applied_batches(key) if one.startswith(_BATCH)}
             self._lake.forget_batches(key, done)
-            if self._lake.summary(key).parts > _MOST_PARTS:
-                self._lake.compact(key)
+            merge_if_many(self._lake, key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from powderkeg.errors import LakeError
+from powderkeg.ingest.merging import merge_if_many
 from powderkeg.ingest.segment_rows import segment_rows
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.durable_files import locked
@@ -15,7 +16,6 @@ from powderkeg.lake.market_lake import Lake
 from powderkeg.lake.segments import live_segments, read_segment
 from powderkeg.venues.registry import venue
 
-_MOST_PARTS = 64
 _LOCK = ".compaction.lock"
 
 
@@ -88,11 +88,10 @@ def _compacted(lake: Lake, path: Path) -> CompactedSegment:
         # Whoever was killed just here left an id that nobody needs any more.
         batches = lake.applied_batches(key)
         lake.forget_batches(key, {one for one in batches if not (path.parent / one).exists()})
-        if lake.summary(key).parts > _MOST_PARTS:
-            try:
-                lake.compact(key)
-            except LakeError as error:
-                unmerged[key] = str(error)
+        try:
+            merge_if_many(lake, key)
+        except LakeError as error:
+            unmerged[key] = str(error)
     return CompactedSegment(path, rows, archived.records, archived.end.unreadable_bytes, unmerged)
 
 

@@ -93,7 +93,7 @@ def read_positions(source: Source, *, columns: Mapping[str, str] | None = None) 
             "quantity": quantity,
             "entry_price": numbers("entry_price", "positive"),
             "state_mark_price": mark,
-            "liquidation_price": np.nan_to_num(numbers("liquidation_price", "positive or empty"), nan=np.nan),
+            "liquidation_price": numbers("liquidation_price", "positive or empty"),
             "leverage": optional["leverage"],
             "margin_mode": mode,
             "isolated_margin": np.where(mode == ISOLATED, optional["margin"], np.nan),

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from powderkeg.core.bands import Band, ensemble_band
+from powderkeg.errors import InputError
 from powderkeg.model.account_positions import PositionSnapshot
 from powderkeg.model.arrays import BoolArray, FloatArray, IntArray
 
-WITHIN = (0.01, 0.03, 0.05, 0.10)
 _RESAMPLES = 200
 _AGE_QUANTILES = (0.5, 0.9, 1.0)
+
+
+def fields_json(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass with slots as they are, for scripts."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def refuse_open_interest(open_interest: float | None) -> None:
+    """Raise InputError for an open interest that is given and no positive amount."""
+    if open_interest is not None and not (np.isfinite(open_interest) and open_interest > 0):
+        raise InputError(f"open_interest: {open_interest:g} USD; expected a positive amount")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from powderkeg.model.account_positions import CROSS, ISOLATED, PositionSnapshot
 from powderkeg.model.instrument import TierTable
 from powderkeg.model.times import DAY, HOUR, MINUTE, duration_text, iso
 from powderkeg.model.window import Window
+from powderkeg.venues.census import PERPETUALS
 
-PERPETUALS = "perpetuals"
-"""Symbol under which a lake keeps the accounts of a venue's main perpetuals."""
 OLDEST = DAY
 _MARK_AGE = 10 * MINUTE
 _INTEREST_AGE = 6 * HOUR
@@ -81,10 +80,12 @@ def lake_snapshots(
         then = (pl.col("ts") >= at - oldest) & (pl.col("ts") <= at) & (pl.col("received_ts") <= at)
         last = states.filter(then).sort("ts").group_by("account", maintain_order=True).last()
         if last.height:
-            yield at, _snapshot(lake, venue, last, rows.filter(then), at)
+            yield at, _snapshot(lake, venue, last, rows.filter(then), at, coin)
 
 
-def _snapshot(lake: Lake, venue: str, states: pl.DataFrame, rows: pl.DataFrame, at: int) -> PositionSnapshot:
+def _snapshot(
+    lake: Lake, venue: str, states: pl.DataFrame, rows: pl.DataFrame, at: int, coin: str | None
+) -> PositionSnapshot:
     rows = rows.join(states.select("account", "ts"), on=["account", "ts"], how="semi")
     positions = rows.select(
         "ts",
@@ -100,7 +101,8 @@ def _snapshot(lake: Lake, venue: str, states: pl.DataFrame, rows: pl.DataFrame, 
         "liquidation_price",
     )
     newest = positions.sort("ts").group_by("coin").last()
-    marks = dict(newest.select("coin", "state_mark_price").iter_rows()) | _recorded_marks(lake, venue, at)
+    marks = dict(newest.select("coin", "state_mark_price").iter_rows())
+    marks |= _recorded_marks(lake, venue, at, coin)
     held = {
         "account": states["account"],
         "state_ts": states["ts"],
@@ -125,11 +127,11 @@ def _known_by(lake: Lake, key: DatasetKey, window: Window, at: int) -> pl.DataFr
     return lake.read(key, window).filter(pl.col("received_ts") <= at)
 
 
-def _recorded_marks(lake: Lake, venue: str, at: int) -> dict[str, float]:
-    """Return the last recorded mark price of each coin, where it is fresh."""
+def _recorded_marks(lake: Lake, venue: str, at: int, coin: str | None) -> dict[str, float]:
+    """Return the last recorded mark price of each coin, or of one, where it is fresh."""
     window = Window(at - _MARK_AGE, at + 1)
     marks = {}
-    for summary in lake.datasets("mark_prices", venue):
+    for summary in lake.datasets("mark_prices", venue, coin):
         rows = _known_by(lake, summary.key, window, at)
         if rows.height:
             marks[summary.key.symbol] = float(rows.sort("ts")["mark_price"][-1])

@@ -141,6 +141,10 @@ class LiquidationMap:
             max(self.open_interest - float(self.short_notional.sum()), 0.0),
         )
 
+    def standing_ahead(self, direction: int) -> FloatArray:
+        """Return USD per bin of the side that a rise (1) or a fall (-1) liquidates, shape (bins,)."""
+        return self.short_notional if direction > 0 else self.long_notional
+
     def liquidated_if(self, price: float) -> LiquidatedIf:
         """Return what is liquidated if the mark price reaches `price`.
 

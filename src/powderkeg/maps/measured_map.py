@@ -10,8 +10,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from powderkeg.core.named_models import BIN_WIDTH
+from powderkeg.core.position_distances import REACHES
 from powderkeg.errors import InputError
-from powderkeg.maps.counted_positions import WITHIN, CountedSide, Reached, counted_side, reached, state_ages
+from powderkeg.maps.counted_positions import (
+    CountedSide,
+    Reached,
+    counted_side,
+    fields_json,
+    reached,
+    refuse_open_interest,
+    state_ages,
+)
 from powderkeg.maps.liquidation_map import LiquidationMap
 from powderkeg.maps.position_levels import (
     LevelCheck,
@@ -81,15 +90,15 @@ class MeasuredMap:
                 "levels": self.levels,
                 "scaled": self.scaled,
                 "venue_open_interest": self.open_interest,
-                **{name: _fields(side) for name, side in zip(SIDES, self.sides, strict=True)},
+                **{name: fields_json(side) for name, side in zip(SIDES, self.sides, strict=True)},
                 "within": [
-                    _fields(one) | {"band": None if one.band is None else _fields(one.band)}
+                    fields_json(one) | {"band": None if one.band is None else fields_json(one.band)}
                     for one in self.within
                 ],
                 "state_age_seconds": dict(
                     zip(("median", "p90", "oldest"), (age / 1000 for age in self.ages), strict=True)
                 ),
-                "check": _fields(self.check),
+                "check": fields_json(self.check),
                 "portfolio_margin_accounts": self.portfolio_accounts,
             },
         }
@@ -143,8 +152,7 @@ def measured_map(
     """
     if levels not in get_args(Levels):
         raise InputError(f"levels: {levels!r}; expected one of {', '.join(get_args(Levels))}")
-    if open_interest is not None and not (np.isfinite(open_interest) and open_interest > 0):
-        raise InputError(f"open_interest: {open_interest:g} USD; expected a positive amount")
+    refuse_open_interest(open_interest)
     if scaled and open_interest is None:
         raise InputError("scaled: needs the venue's open interest; give it, or take the map as counted")
     number = snapshot.number_of(symbol)
@@ -204,7 +212,7 @@ def measured_map(
         reached(snapshot.account[held[mine]], notional[mine], distance[mine], shown[mine], side, sign * reach,
                  open_interest)
         for side, mine, sign in (("long", long, -1), ("short", ~long, 1))
-        for reach in WITHIN
+        for reach in REACHES
     )  # fmt: skip
     check = level_check(snapshot, book)
     told = list(notes)
@@ -294,7 +302,3 @@ def _provenance(
         kernel="none",
         notes=tuple(notes),
     )
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}

@@ -13,7 +13,7 @@ from powderkeg.lake.position_tables import read_positions
 from powderkeg.lake.tables import Source
 from powderkeg.model.account_positions import PositionSnapshot
 from powderkeg.model.arrays import FloatArray
-from powderkeg.model.times import duration_text, iso
+from powderkeg.model.times import iso
 
 _COLUMNS = (
     "position_side", "quantity", "entry_price", "state_mark_price", "leverage", "margin_mode",
@@ -173,12 +173,3 @@ def _merged(snapshots: Sequence[PositionSnapshot]) -> PositionSnapshot:
             )
         )
     return built_snapshot(pl.concat(parts), pl.concat(held), marks, as_of=newest.as_of, venue=newest.venue)
-
-
-def age_note(snapshot: PositionSnapshot) -> str:
-    """Return what to say of how old the states of a snapshot are."""
-    ages = snapshot.as_of - snapshot.state_ts
-    if not len(ages) or not ages.any():
-        return "all states are of the time of the map"
-    middle, most = int(np.median(ages)), int(ages.max())
-    return f"states are {duration_text(middle)} old in the median and {duration_text(most)} at most"

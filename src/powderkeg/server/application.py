@@ -8,21 +8,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from powderkeg.errors import PowderkegError
 from powderkeg.lake.market_lake import Lake
-from powderkeg.server.answers import JSON, json_bytes
 from powderkeg.server.coin_maps import CoinMaps
 from powderkeg.server.coinglass_application import coinglass_application
 from powderkeg.server.lake_endpoints import lake_router
 from powderkeg.server.lake_events import LakeEvents
 from powderkeg.server.live_events import LiveEvents
 from powderkeg.server.map_endpoints import map_router
-from powderkeg.server.problems import RequestError, invalid_query, problem_object, problem_of
+from powderkeg.server.problem_answers import answer_problems
+from powderkeg.server.problems import RequestError, problem_object
 from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.status_endpoints import ServerMetrics, status_router
@@ -84,35 +82,16 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
     ):
         app.include_router(router, prefix=BASE)
     app.mount(COMPATIBLE, coinglass_application(maps, clock))
-    answer_problems(app)
+    answer_problems(app, problem_object, _refusal)
     app.add_middleware(_Measured, metrics=metrics)
     app.add_middleware(RequestGuard, rules=rules)
     return app
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Let every error be answered in the one shape."""
-
-    def told(problem: RequestError) -> Response:
-        return Response(json_bytes(problem_object(problem)), problem.status, media_type=JSON)
-
-    def known(request: Request, error: Exception) -> Response:
-        return told(problem_of(error, request.query_params.keys()))
-
-    def invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
-        return told(invalid_query(list(error.errors())))
-
-    def plain(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
-        path = request.url.path[:80]
-        code = {404: "unknown_path", 405: "method"}.get(error.status_code, "refused")
-        return told(RequestError(error.status_code, code, f"{request.method} {path}: {error.detail}"))
-
-    app.add_exception_handler(PowderkegError, known)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, plain)
-    app.add_exception_handler(Exception, known)
+def _refusal(request: Request, error: HTTPException) -> RequestError:
+    path = request.url.path[:80]
+    code = {404: "unknown_path", 405: "method"}.get(error.status_code, "refused")
+    return RequestError(error.status_code, code, f"{request.method} {path}: {error.detail}")
 
 
 class _Measured:

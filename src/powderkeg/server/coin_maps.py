@@ -48,6 +48,9 @@ class MapRequest:
     model: str
 
 
+_Key = tuple[MapRequest, tuple[Hashable, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class CoinRuns:
     """One model's pass over each venue that has the coin, and why others have none."""
@@ -101,7 +104,8 @@ class CoinMaps:
 
     def map(self, request: MapRequest) -> CoinMap:
         """Return the map; raises `RequestError` where no venue has what it needs, `LakeError` as the lake."""
-        return self.maps.get(self._key(request), lambda: self._made_map(request))
+        key = self._key(request)
+        return self.maps.get(key, lambda: self._made_map(key))
 
     def heatmap(self, request: MapRequest, start: int | None, step: int | None) -> CoinHeatmap:
         """Return the heatmap from `start` to the request's end, one column every `step` milliseconds.
@@ -111,24 +115,23 @@ class CoinMaps:
         InputError, WindowError
             As `powderkeg.maps.aggregated_heatmap.known_heatmaps`, or no venue has what it needs.
         """
-        return self.heatmaps.get(
-            (*self._key(request), start, step), lambda: self._made_heatmap(request, start, step)
-        )
+        key = self._key(request)
+        return self.heatmaps.get((*key, start, step), lambda: self._made_heatmap(key, start, step))
 
-    def _made_map(self, request: MapRequest) -> CoinMap:
-        found = self._runs(request, STALE)
-        return CoinMap(aggregated_map([run.map() for run in found.runs], request.coin), found)
+    def _made_map(self, key: _Key) -> CoinMap:
+        found = self._runs(key, STALE)
+        return CoinMap(aggregated_map([run.map() for run in found.runs], key[0].coin), found)
 
-    def _made_heatmap(self, request: MapRequest, start: int | None, step: int | None) -> CoinHeatmap:
+    def _made_heatmap(self, key: _Key, start: int | None, step: int | None) -> CoinHeatmap:
         # Who broke off long ago was there before.
-        found = self._runs(request, None)
+        found = self._runs(key, None)
         known, without = known_heatmaps(found.runs, start, step)
         skipped = found.skipped | {name.partition(":")[0]: reason for name, reason in without.items()}
-        return CoinHeatmap(aggregated_heatmap(known, request.coin), skipped)
+        return CoinHeatmap(aggregated_heatmap(known, key[0].coin), skipped)
 
-    def _runs(self, request: MapRequest, behind: int | None) -> CoinRuns:
-        key = self._key(request)
-        if not key[1]:
+    def _runs(self, key: _Key, behind: int | None) -> CoinRuns:
+        request, held = key
+        if not held:
             raise RequestError(
                 404,
                 "unknown_coin",
@@ -147,7 +150,7 @@ class CoinMaps:
             raise RequestError(404, "not_in_data", str(error)) from error
         return CoinRuns(tuple(map_run(frame, request.model) for frame in frames), skipped)
 
-    def _key(self, request: MapRequest) -> tuple[MapRequest, tuple[Hashable, ...]]:
+    def _key(self, request: MapRequest) -> _Key:
         """Return the request with what the lake holds of its markets now."""
         held = tuple(
             (summary.key, summary.rows, summary.parts, summary.size, summary.covered)

@@ -10,16 +10,14 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from powderkeg.analytics.coin_instruments import coin_of
-from powderkeg.errors import PowderkegError, WindowError
-from powderkeg.lake.dataset_key import DatasetKey
+from powderkeg.analytics.coin_instruments import DescribedInstruments
+from powderkeg.errors import WindowError
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.times import DAY, MINUTE, duration
 from powderkeg.model.window import Window
-from powderkeg.server.answers import JSON, json_bytes, tagged
+from powderkeg.server.answers import tagged
 from powderkeg.server.coin_maps import BAR, CoinMaps, MapRequest, coin_of_pair, with_history
 from powderkeg.server.coinglass_answers import (
     MODELS,
@@ -49,7 +47,8 @@ from powderkeg.server.coinglass_queries import (
     range_length,
 )
 from powderkeg.server.liquidation_events import events_of_coin, feeds_of_coin
-from powderkeg.server.problems import RequestError, invalid_query, problem_of
+from powderkeg.server.problem_answers import answer_problems
+from powderkeg.server.problems import RequestError
 from powderkeg.venues.registry import VENUE_NAMES
 from powderkeg.version import __version__
 
@@ -79,7 +78,7 @@ def coinglass_application(maps: CoinMaps, clock: Callable[[], int]) -> FastAPI:
     )
     for router in (_recorded(maps.lake, clock), _modelled(maps, clock), _refused()):
         app.include_router(router, prefix=_PREFIX)
-    _answer_problems(app)
+    answer_problems(app, _problem, _refusal)
     return app
 
 
@@ -109,8 +108,12 @@ def _recorded(lake: Lake, clock: Callable[[], int]) -> APIRouter:
     @router.get("/coin-list", summary="Liquidations of an exchange by coin.")
     def coin_list(request: Request, query: Annotated[CoinList, Query()]) -> Response:
         end = query.end(now())
-        name = exchange_of(query.exchange).name
-        rows = [coin_row(lake, coin, feeds_of_coin(lake, [name], coin), end) for coin in coins_of(lake, name)]
+        asked = exchange_of(query.exchange)
+        known = DescribedInstruments.of(lake, asked)
+        rows = [
+            coin_row(lake, coin, [(asked.name, symbol) for symbol in known.of_coin(coin).symbols], end)
+            for coin in known.coins()
+        ]
         return _success(request, rows, about("observed", end, note=_FLOOR))
 
     @router.get("/exchange-list", summary="Liquidations of a coin by exchange.")
@@ -205,42 +208,14 @@ def _refused() -> APIRouter:
     return router
 
 
-def coins_of(lake: Lake, name: str) -> list[str]:
-    """Return the coins of a venue's instruments with liquidations in the lake, sorted."""
-    symbols = {
-        one.key.symbol
-        for table in ("liquidations", "liquidation_totals")
-        for one in lake.datasets(table, name)
-    }
-    bases = [
-        rows[-1]
-        for symbol in symbols
-        if len(rows := lake.read(DatasetKey("instruments", name, symbol), columns=("base",))["base"])
-    ]
-    return sorted({coin_of(base) for base in bases})
-
-
 def _success(request: Request, data: Any, told: dict[str, Any]) -> Response:
     return tagged(request, {"code": "0", "msg": "success", "data": data, "powderkeg": told})
 
 
-def _answer_problems(app: FastAPI) -> None:
-    def told(problem: RequestError) -> Response:
-        body = {"code": str(problem.status), "msg": str(problem), "powderkeg": {"field": problem.field}}
-        return Response(json_bytes(body), problem.status, media_type=JSON)
+def _problem(problem: RequestError) -> dict[str, Any]:
+    """Return a problem in CoinGlass's shape."""
+    return {"code": str(problem.status), "msg": str(problem), "powderkeg": {"field": problem.field}}
 
-    def known(request: Request, error: Exception) -> Response:
-        return told(problem_of(error, request.query_params.keys()))
 
-    def invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
-        return told(invalid_query(list(error.errors())))
-
-    def plain(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
-        return told(RequestError(error.status_code, "refused", str(error.detail)))
-
-    app.add_exception_handler(PowderkegError, known)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, plain)
-    app.add_exception_handler(Exception, known)
+def _refusal(_: Request, error: HTTPException) -> RequestError:
+    return RequestError(error.status_code, "refused", str(error.detail))

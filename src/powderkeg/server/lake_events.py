@@ -57,12 +57,14 @@ class LakeEvents:
 
     def _map_events(self, coin: str) -> list[dict[str, Any]]:
         end = self._clock() // BAR * BAR
+        last = self._last.get(coin)
+        if last is not None and end <= last.as_of:
+            return []
         try:
             total = self._maps.map(MapRequest(coin, with_history(), end, HISTORY, "worlds")).summed.total
         except InputError:  # no map of it yet: liquidations may still come
             return []
-        last = self._last.get(coin)
-        if last is not None and total.as_of <= last.as_of:
+        if last is not None and total.as_of <= last.as_of:  # the lake lags behind
             return []
         self._last[coin] = total
         return [

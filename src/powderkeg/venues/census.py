@@ -9,6 +9,9 @@ from typing import NamedTuple
 from powderkeg.model.market_rows import AccountPosition, AccountState
 from powderkeg.venues.asking import Request
 
+PERPETUALS = "perpetuals"
+"""Symbol under which a lake keeps the accounts of a venue's main perpetuals."""
+
 
 class AccountReading(NamedTuple):
     """What one answer says of an account: its state, and all positions of that state."""

@@ -19,7 +19,7 @@ import msgspec
 from powderkeg.errors import InputError, PayloadError
 from powderkeg.model.market_rows import AccountPosition, AccountState, MarginMode
 from powderkeg.venues.asking import Request
-from powderkeg.venues.census import AccountReading, Census, ListedAccount, NamedAccount
+from powderkeg.venues.census import PERPETUALS, AccountReading, Census, ListedAccount, NamedAccount
 from powderkeg.venues.hyperliquid.answers import answer, question
 from powderkeg.venues.payload import decoded, decoder, finite, non_negative, positive, time_ms
 
@@ -240,7 +240,7 @@ def named_accounts(frame: bytes) -> Sequence[NamedAccount]:
 
 
 CENSUS = Census(
-    symbol="perpetuals",
+    symbol=PERPETUALS,
     covers=lambda symbol: ":" not in symbol,
     example=f"0x{0:040x}",
     account=account,
