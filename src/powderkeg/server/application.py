@@ -19,6 +19,7 @@ from powderkeg.server.lake_endpoints import lake_router
 from powderkeg.server.lake_events import LakeEvents
 from powderkeg.server.live_events import LiveEvents
 from powderkeg.server.map_endpoints import map_router
+from powderkeg.server.page_files import page_files, page_router
 from powderkeg.server.problem_answers import answer_problems
 from powderkeg.server.problems import RequestError, problem_object
 from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
@@ -81,6 +82,7 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
         stream_router(live),
     ):
         app.include_router(router, prefix=BASE)
+    app.include_router(page_router(page_files()))
     app.mount(COMPATIBLE, coinglass_application(maps, clock))
     answer_problems(app, problem_object, _refusal)
     app.add_middleware(_Measured, metrics=metrics)

@@ -1,0 +1,198 @@
+/** What lies over the candles: levels until they are swept, liquidations as bubbles, and a squeeze's fan. */
+
+import type { LiquidationEvent, SqueezePath } from "../data/api_types";
+import type { Heatmap } from "../data/heatmap_data";
+import type { StandingLevel } from "../data/standing_levels";
+import { placeOf } from "../data/time_axis";
+import { usd } from "../format";
+import { ChartPrimitive, type Surface } from "./chart_primitive";
+import type { ChartColours } from "./chart_colours";
+
+export class LevelsPrimitive extends ChartPrimitive {
+  private levels: readonly StandingLevel[] = [];
+  private colours: ChartColours | null = null;
+
+  constructor() {
+    super("normal");
+  }
+
+  show(levels: readonly StandingLevel[], colours: ChartColours): void {
+    this.levels = levels;
+    this.colours = colours;
+    this.redraw();
+  }
+
+  protected draw({ context, width, ratio, x, y }: Surface): void {
+    const { colours } = this;
+    if (!colours) return;
+    const largest = Math.max(...this.levels.map((one) => one.notional), 1);
+    context.save();
+    context.font = `${10 * ratio}px system-ui, sans-serif`;
+    context.textBaseline = "bottom";
+    const labelled: number[] = [];
+    for (const { price, notional, side, from, swept } of this.levels) {
+      const height = Math.round(y(price));
+      const left = x(from - 0.5);
+      const right = swept === null ? width : x(swept);
+      if (right < 0 || left > width) continue;
+      context.globalAlpha = swept === null ? 0.95 : 0.6;
+      context.strokeStyle = side === "long" ? colours.long : colours.short;
+      context.lineWidth = ratio * (0.75 + 1.5 * Math.sqrt(notional / largest));
+      context.setLineDash(swept === null ? [] : [3 * ratio, 3 * ratio]);
+      context.beginPath();
+      context.moveTo(left, height);
+      context.lineTo(right, height);
+      context.stroke();
+      context.setLineDash([]);
+      if (swept !== null) cross(context, right, height, 3.5 * ratio);
+      // A label where no other stands close.
+      if (swept === null && labelled.every((other) => Math.abs(other - height) > 13 * ratio)) {
+        labelled.push(height);
+        label(context, usd(notional), Math.max(left, 0) + 4 * ratio, height - 2 * ratio, ratio, colours);
+      }
+    }
+    context.restore();
+  }
+}
+
+function cross(context: CanvasRenderingContext2D, x: number, y: number, size: number): void {
+  context.beginPath();
+  context.moveTo(x - size, y - size);
+  context.lineTo(x + size, y + size);
+  context.moveTo(x - size, y + size);
+  context.lineTo(x + size, y - size);
+  context.stroke();
+}
+
+function label(
+  context: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  ratio: number,
+  colours: ChartColours,
+): void {
+  context.globalAlpha = 1;
+  context.lineWidth = 3 * ratio;
+  context.strokeStyle = colours.background;
+  context.strokeText(text, x, y);
+  context.fillStyle = colours.text;
+  context.fillText(text, x, y);
+}
+
+const SMALLEST = 2.5;
+const LARGEST = 18;
+
+/** Radius in pixels: the area goes with the USD, against the largest in view. */
+export function bubbleRadius(notional: number, largest: number): number {
+  return Math.max(SMALLEST, LARGEST * Math.sqrt(notional / Math.max(largest, 1)));
+}
+
+export class BubblesPrimitive extends ChartPrimitive {
+  private heatmap: Heatmap | null = null;
+  private events: readonly LiquidationEvent[] = [];
+  private colours: ChartColours | null = null;
+
+  constructor() {
+    super("top");
+  }
+
+  show(heatmap: Heatmap | null, events: readonly LiquidationEvent[], colours: ChartColours): void {
+    this.heatmap = heatmap;
+    this.events = events;
+    this.colours = colours;
+    this.redraw();
+  }
+
+  protected draw({ context, width, ratio, x, y }: Surface): void {
+    const { heatmap, colours } = this;
+    if (!heatmap || !colours || this.events.length === 0) return;
+    const largest = Math.max(...this.events.map((one) => one.notional_usd));
+    context.save();
+    context.lineWidth = ratio;
+    for (const one of this.events) {
+      const across = x(placeOf(heatmap, Date.parse(one.time)));
+      if (one.price === null || across < -20 * ratio || across > width + 20 * ratio) continue;
+      const colour = one.position_side === "long" ? colours.long : colours.short;
+      context.beginPath();
+      context.arc(across, y(one.price), bubbleRadius(one.notional_usd, largest) * ratio, 0, 2 * Math.PI);
+      context.globalAlpha = 0.38;
+      context.fillStyle = colour;
+      // Filled for longs, a ring for shorts: the sides can be told apart without colours.
+      if (one.position_side === "long") context.fill();
+      context.globalAlpha = 0.95;
+      context.strokeStyle = colour;
+      context.stroke();
+    }
+    context.restore();
+  }
+}
+
+/** A squeeze that is being looked at: where it begins, where it would come to rest, and its paths in time. */
+export interface FanLook {
+  mark: number;
+  landing: number | null;
+  path: SqueezePath | null;
+  side: "up" | "down";
+}
+
+export class FanPrimitive extends ChartPrimitive {
+  private heatmap: Heatmap | null = null;
+  private look: FanLook | null = null;
+  private colours: ChartColours | null = null;
+
+  constructor() {
+    super("top");
+  }
+
+  show(heatmap: Heatmap | null, look: FanLook | null, colours: ChartColours): void {
+    this.heatmap = heatmap;
+    this.look = look;
+    this.colours = colours;
+    this.redraw();
+  }
+
+  protected draw({ context, width, ratio, x, y }: Surface): void {
+    const { heatmap, look, colours } = this;
+    if (!heatmap || !look || !colours) return;
+    const left = x(heatmap.columns - 1);
+    const room = Math.min(width - left, 220 * ratio);
+    if (room < 20) return;
+    context.save();
+    const colour = look.side === "up" ? colours.short : colours.long;
+    if (look.path) {
+      const seconds = look.path.horizon_seconds;
+      const across = (second: number): number => left + (room * second) / seconds;
+      for (const [low, high, alpha] of [["p5", "p95", 0.16], ["p25", "p75", 0.3]] as const) {
+        context.globalAlpha = alpha;
+        context.fillStyle = colour;
+        context.beginPath();
+        look.path.fan.forEach((at, i) => context[i ? "lineTo" : "moveTo"](across(at.second), y(at[high])));
+        [...look.path.fan].reverse().forEach((at) => context.lineTo(across(at.second), y(at[low])));
+        context.closePath();
+        context.fill();
+      }
+      context.globalAlpha = 1;
+      context.strokeStyle = colour;
+      context.lineWidth = 1.5 * ratio;
+      context.beginPath();
+      look.path.fan.forEach((at, i) => context[i ? "lineTo" : "moveTo"](across(at.second), y(at.p50)));
+      context.stroke();
+    }
+    if (look.landing !== null) {
+      const height = Math.round(y(look.landing));
+      context.strokeStyle = colours.text;
+      context.lineWidth = 1.5 * ratio;
+      context.setLineDash([5 * ratio, 4 * ratio]);
+      context.beginPath();
+      context.moveTo(left, height);
+      context.lineTo(width, height);
+      context.stroke();
+      context.setLineDash([]);
+      context.font = `${11 * ratio}px system-ui, sans-serif`;
+      context.textBaseline = look.side === "up" ? "bottom" : "top";
+      label(context, "comes to rest", left + 4 * ratio, height + (look.side === "up" ? -3 : 3) * ratio, ratio, colours);
+    }
+    context.restore();
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The map by price, at the right edge of the chart: a bar per row of pixels that holds bins, and what is force-closed on
+ * the way from the mark to each price as a line.
+ */
+
+import type { Bin } from "../data/api_types";
+import { usd } from "../format";
+import { ChartPrimitive, type Surface } from "./chart_primitive";
+import type { ChartColours } from "./chart_colours";
+
+export const PROFILE_WIDTH = 170;
+
+export interface ProfileLook {
+  bins: readonly Bin[];
+  mark: number;
+  colours: ChartColours;
+  /** The same bins under other assumptions, drawn as an outline. */
+  other: readonly Bin[] | null;
+}
+
+/** Bins that share a row of pixels: its bounds, and USD per bin, so that the drawn area is what stands there. */
+interface Row {
+  top: number;
+  bottom: number;
+  bins: number;
+  long: number;
+  short: number;
+}
+
+export class ProfilePrimitive extends ChartPrimitive {
+  private look: ProfileLook | null = null;
+
+  constructor() {
+    super("top");
+  }
+
+  show(look: ProfileLook | null): void {
+    this.look = look;
+    this.redraw();
+  }
+
+  protected draw(surface: Surface): void {
+    const { look } = this;
+    if (!look || look.bins.length === 0) return;
+    const { context, width, height, ratio } = surface;
+    const room = Math.min(PROFILE_WIDTH * ratio, width * 0.4);
+    const left = width - room;
+    context.save();
+    context.fillStyle = look.colours.background;
+    context.globalAlpha = 0.72;
+    context.fillRect(left, 0, room, height);
+    context.globalAlpha = 1;
+    const rows = rowsOf(look.bins, surface);
+    const largest = Math.max(...rows.map((row) => row.long + row.short), 1);
+    for (const row of rows) {
+      const long = (room * 0.92 * row.long) / largest;
+      const short = (room * 0.92 * row.short) / largest;
+      const tall = Math.max(1, row.bottom - row.top);
+      context.fillStyle = look.colours.long;
+      context.fillRect(width - long, row.top, long, tall);
+      context.fillStyle = look.colours.short;
+      context.fillRect(width - long - short, row.top, short, tall);
+    }
+    if (look.other) outline(surface, rowsOf(look.other, surface), (room * 0.92) / largest, look.colours.accent);
+    cumulative(surface, look, room);
+    context.fillStyle = look.colours.muted;
+    context.font = `${10 * ratio}px system-ui, sans-serif`;
+    context.textBaseline = "top";
+    context.textAlign = "right";
+    context.fillText(`widest: ${usd(largest)} a bin`, width - 4 * ratio, 4 * ratio);
+    context.restore();
+  }
+}
+
+/** Bins gathered into rows at least two pixels high: none is dropped that is in view. */
+function rowsOf(bins: readonly Bin[], { y, height, ratio }: Surface): Row[] {
+  const rows: Row[] = [];
+  const least = 2 * ratio;
+  for (const bin of bins) {
+    const bottom = Math.round(y(bin.price_low));
+    const top = Math.round(y(bin.price_high));
+    if (bottom < 0 || top > height) continue;
+    const open = rows[rows.length - 1];
+    if (open && open.bottom - open.top < least) {
+      open.top = Math.min(open.top, top);
+      open.long += (bin.long_notional - open.long) / (open.bins + 1);
+      open.short += (bin.short_notional - open.short) / (open.bins + 1);
+      open.bins += 1;
+    } else {
+      rows.push({ top, bottom, bins: 1, long: bin.long_notional, short: bin.short_notional });
+    }
+  }
+  return rows;
+}
+
+function outline({ context, width, ratio }: Surface, rows: Row[], scale: number, colour: string): void {
+  context.strokeStyle = colour;
+  context.lineWidth = 1.25 * ratio;
+  context.beginPath();
+  rows.forEach((row, i) => {
+    const x = width - (row.long + row.short) * scale;
+    context[i ? "lineTo" : "moveTo"](x, row.bottom);
+    context.lineTo(x, row.top);
+  });
+  context.stroke();
+}
+
+/** Lines of what is force-closed between the mark and a price, each side to its own end in view. */
+function cumulative(surface: Surface, { bins, mark, colours }: ProfileLook, room: number): void {
+  const { context, width, height, ratio, y } = surface;
+  const above: [number, number][] = [];
+  const below: [number, number][] = [];
+  let sum = 0;
+  for (const bin of bins) {
+    if (bin.price_high <= mark) continue;
+    sum += bin.short_notional;
+    above.push([y(bin.price_high), sum]);
+  }
+  sum = 0;
+  for (const bin of [...bins].reverse()) {
+    if (bin.price_low >= mark) continue;
+    sum += bin.long_notional;
+    below.push([y(bin.price_low), sum]);
+  }
+  const inView = [...above, ...below].filter(([at]) => at >= 0 && at <= height);
+  const largest = Math.max(...inView.map(([, value]) => value), 1);
+  for (const [points, colour] of [[above, colours.short], [below, colours.long]] as const) {
+    context.strokeStyle = colour;
+    context.globalAlpha = 0.9;
+    context.lineWidth = 1.5 * ratio;
+    context.setLineDash([4 * ratio, 2 * ratio]);
+    context.beginPath();
+    context.moveTo(width, y(mark));
+    for (const [at, value] of points) context.lineTo(width - (room * 0.92 * value) / largest, at);
+    context.stroke();
+    context.setLineDash([]);
+  }
+  context.globalAlpha = 1;
+  context.fillStyle = colours.muted;
+  context.font = `${10 * ratio}px system-ui, sans-serif`;
+  context.textBaseline = "bottom";
+  context.textAlign = "right";
+  context.fillText(`line: sum from the mark, to ${usd(largest)}`, width - 4 * ratio, height - 4 * ratio);
+}

@@ -1,0 +1,127 @@
+/** The squeeze that is being tried: a dragged price or size, and what the envelope says of it at once. */
+
+import { computed, signal } from "@preact/signals";
+
+import type { FanLook } from "../chart/overlays";
+import type { Curve, Squeeze, SqueezeAnswer } from "./api_types";
+import { ask } from "./api";
+import { resource } from "./resource";
+import { end, historyDays } from "./store";
+import { coin, kind, model, panel, venueParameter } from "../state";
+
+export type Stress = "calm" | "thin" | "stressed" | "collapsed";
+
+export interface Asked {
+  side: "up" | "down";
+  /** Where price is carried to, or how large the order is: the one that was dragged last; the other is null. */
+  price: number | null;
+  size: number | null;
+}
+
+export const asked = signal<Asked>({ side: "up", price: null, size: 50e6 });
+export const stress = signal<Stress>("calm");
+export const passThrough = signal(1);
+
+function parameters() {
+  return {
+    coin: coin.value,
+    venues: venueParameter(),
+    at: new Date(end.value).toISOString(),
+    history: historyDays(),
+    model: model.value || null,
+    stress: stress.value,
+    pass_through: passThrough.value,
+  };
+}
+
+export const squeezes = resource<SqueezeAnswer>((signal) =>
+  panel.value === "squeeze" && kind.value === "modelled"
+    ? ask("squeeze", { ...parameters(), curve: true }, signal)
+    : null,
+);
+
+export const squeeze = computed<Squeeze | null>(
+  () => squeezes.value.value?.squeezes.find((one) => one.side === asked.value.side) ?? null,
+);
+
+/** A point of the envelope. */
+export interface Point {
+  price: number;
+  size: number;
+  forced: number;
+  absorbed: number;
+}
+
+/** Where an order of a size comes to rest: the first price whose push exceeds it; null beyond the curve. */
+export function landingOf(curve: Curve, size: number): Point | null {
+  const { price, push } = curve;
+  for (let i = 0; i < price.length; i++) {
+    if (push[i]! < size) continue;
+    if (i === 0) return pointAt(curve, 0, 0, size);
+    const share = push[i]! > push[i - 1]! ? (size - push[i - 1]!) / (push[i]! - push[i - 1]!) : 0;
+    return pointAt(curve, i - 1, share, size);
+  }
+  return null;
+}
+
+/** What it takes to carry price to one: between the curve's points, linear in the log of price. */
+export function reachedAt(curve: Curve, reached: number): Point | null {
+  const { price } = curve;
+  const ascending = price[price.length - 1]! > price[0]!;
+  for (let i = 1; i < price.length; i++) {
+    if (ascending ? price[i]! < reached : price[i]! > reached) continue;
+    const share = Math.log(reached / price[i - 1]!) / Math.log(price[i]! / price[i - 1]!);
+    const inside = Math.min(1, Math.max(0, share));
+    return pointAt(curve, i - 1, inside, between(curve.push, i - 1, inside));
+  }
+  return null;
+}
+
+function between(values: readonly number[], at: number, share: number): number {
+  const next = values[at + 1] ?? values[at]!;
+  return values[at]! + share * (next - values[at]!);
+}
+
+function pointAt(curve: Curve, at: number, share: number, size: number): Point {
+  const next = curve.price[at + 1] ?? curve.price[at]!;
+  return {
+    price: curve.price[at]! * (next / curve.price[at]!) ** share,
+    size,
+    forced: between(curve.forced, at, share),
+    absorbed: between(curve.absorbed, at, share),
+  };
+}
+
+/** The point that is asked for, price and size each following from the other. */
+export const point = computed<Point | null>(() => {
+  const curve = squeeze.value?.curve;
+  if (!curve || curve.price.length === 0) return null;
+  const { price, size } = asked.value;
+  return price !== null ? reachedAt(curve, price) : landingOf(curve, size ?? 0);
+});
+
+const settled = signal<number | null>(null);
+let timer = 0;
+
+/** Ask for paths in time of an order of a size once it has stayed the same for a moment. */
+export function settle(size: number | null): void {
+  clearTimeout(timer);
+  timer = window.setTimeout(() => (settled.value = size), 350);
+}
+
+export const paths = resource<SqueezeAnswer>((signal) => {
+  const size = settled.value;
+  const { side } = asked.value;
+  return panel.value === "squeeze" && kind.value === "modelled" && size !== null && size > 0
+    ? ask("squeeze", { ...parameters(), side, push: [Math.round(size)], paths: true }, signal)
+    : null;
+});
+
+export const path = computed(() => paths.value.value?.squeezes.find((one) => one.side === asked.value.side)?.paths[0] ?? null);
+
+export const fanLook = computed<FanLook | null>(() => {
+  const one = squeeze.value;
+  return one
+    ? { mark: one.mark_price, landing: point.value?.price ?? null, path: path.value, side: one.side }
+    : null;
+});

@@ -1,0 +1,151 @@
+/** Everything that is asked of the server, each once for the whole page. */
+
+import { computed, effect, signal } from "@preact/signals";
+
+import { lengthOf } from "../format";
+import { at, coin, kind, model, panel, range, RANGES, shown, venueParameter } from "../state";
+import { ask, askBytes, type Parameters } from "./api";
+import type {
+  Health,
+  Layers,
+  Liquidations,
+  MapObject,
+  ModelList,
+  Positions,
+  Series,
+} from "./api_types";
+import { Levels, parseHeatmap, type Heatmap } from "./heatmap_data";
+import { resource } from "./resource";
+import { liveMap } from "./stream";
+
+const DAY = 86_400_000;
+const WARM_UP = 30 * DAY;
+const BAR = 300_000;
+/** How many single liquidations are drawn: the largest. */
+export const BUBBLES = 1_000;
+
+/** The end of the last whole bar, as far as the page knows: what is asked for again when it moves. */
+export const barClock = signal(Math.floor(Date.now() / BAR) * BAR);
+
+/** Let time pass: bars close whether or not the stream says so. */
+export function keepTime(): void {
+  setInterval(() => {
+    barClock.value = Math.floor((Date.now() - 15_000) / BAR) * BAR;
+  }, 5_000);
+  effect(() => {
+    const told = liveMap.value;
+    if (told) barClock.value = Math.max(barClock.peek(), Date.parse(told));
+  });
+}
+
+/** The end of what is looked at, UTC milliseconds. */
+export const end = computed(() => (at.value ? Math.floor(Date.parse(at.value) / BAR) * BAR : barClock.value));
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Parameters that name a map. A model that the server does not say by itself is left to it. */
+function which(): Parameters {
+  const asked: Parameters = { coin: coin.value, venues: venueParameter(), at: iso(end.value) };
+  return model.value ? { ...asked, model: model.value } : asked;
+}
+
+export function historyDays(): string {
+  return `${Math.ceil((WARM_UP + lengthOf(range.value)) / DAY)}d`;
+}
+
+export const heatmap = resource<{ heatmap: Heatmap; levels: Levels }>((signal) => {
+  const { step } = RANGES[range.value];
+  const length = lengthOf(step);
+  const start = Math.floor((end.value - lengthOf(range.value)) / length) * length;
+  const asked: Parameters =
+    kind.value === "measured"
+      ? { coin: coin.value, at: iso(end.value), start: iso(start), step, format: "binary" }
+      : { ...which(), history: historyDays(), start: iso(start), step, format: "binary" };
+  return askBytes(kind.value === "measured" ? "measured/heatmap" : "heatmap", asked, signal).then((bytes) => {
+    const parsed = parseHeatmap(bytes);
+    return { heatmap: parsed, levels: new Levels(parsed) };
+  });
+});
+
+export const map = resource<MapObject>((signal) =>
+  kind.value === "measured"
+    ? ask("measured/map", { coin: coin.value, at: iso(end.value) }, signal)
+    : ask("map", { ...which(), history: historyDays() }, signal),
+);
+
+/** Venues that were in the coin's map, or could have been, since it was chosen. */
+export const offeredVenues = signal<readonly string[]>([]);
+
+effect(() => {
+  coin.value; // a dependency
+  offeredVenues.value = [];
+});
+effect(() => {
+  const known = map.value.value;
+  if (known?.kind !== "modelled") return;
+  const named = [
+    ...(known.layers ?? []).map((one) => one.instrument.split(":")[0]!),
+    ...(known.skipped ?? []).map((one) => one.venue),
+  ];
+  offeredVenues.value = [...new Set([...offeredVenues.peek(), ...named])].sort();
+});
+
+export const liquidations = resource<Liquidations>((signal) => {
+  const { step } = RANGES[range.value];
+  return ask(
+    "liquidations",
+    {
+      coin: coin.value,
+      venues: venueParameter(),
+      since: iso(end.value - lengthOf(range.value)),
+      until: at.value ? iso(end.value) : null,
+      interval: step,
+      largest: BUBBLES,
+    },
+    signal,
+  );
+});
+
+export const series = resource<Series>((signal) =>
+  shown.value.has("interest") || shown.value.has("funding")
+    ? ask(
+        "series",
+        { coin: coin.value, venues: venueParameter(), at: iso(end.value), history: range.value, step: RANGES[range.value].step },
+        signal,
+      )
+    : null,
+);
+
+export const positions = resource<Positions>((signal) =>
+  panel.value === "whales" || kind.value === "measured"
+    ? ask("positions", { coin: coin.value, at: iso(end.value), near: 0.2, limit: 100 }, signal)
+    : null,
+);
+
+export const layers = resource<Layers>((signal) =>
+  panel.value === "assumptions" && kind.value === "modelled"
+    ? ask("layers", { coin: coin.value, venues: venueParameter(), at: iso(end.value), history: "30d" }, signal)
+    : null,
+);
+
+const healthClock = signal(0);
+
+export const health = resource<Health>((signal) => {
+  healthClock.value; // a dependency
+  return ask("health", {}, signal);
+});
+
+export const models = resource<ModelList>((signal) => ask("models", {}, signal));
+
+export const coins = resource<string[]>((signal) =>
+  ask<{ instruments: { base: string }[] }>("instruments", { limit: 1000 }, signal).then((found) =>
+    [...new Set(found.instruments.map((one) => one.base))].sort(),
+  ),
+);
+
+/** Ask how the server is every few seconds. */
+export function keepHealth(): void {
+  setInterval(() => healthClock.value++, 10_000);
+}

@@ -1,0 +1,3 @@
+export function Assumptions() {
+  return <p>…</p>;
+}

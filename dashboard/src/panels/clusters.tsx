@@ -1,0 +1,97 @@
+/** Where most of the notional stands, largest first; a click shows the price on the chart. */
+
+import { chart } from "../chart/chart_view";
+import type { MapObject } from "../data/api_types";
+import { map } from "../data/store";
+import { percent, price, usd } from "../format";
+import { BandText, Loaded, Side } from "./parts";
+
+export function Clusters() {
+  return <Loaded of={map}>{(known) => <Table known={known} />}</Loaded>;
+}
+
+function Table({ known }: { known: MapObject }) {
+  const largest = Math.max(...known.clusters.map((one) => one.notional), 1);
+  return (
+    <>
+      <p class="lead">
+        {usd(known.open_interest)} of open interest a side at {price(known.mark_price)}.{" "}
+        {known.kind === "measured" ? "Counted positions." : `Modelled: ${known.model}.`}
+      </p>
+      <Ways known={known} />
+      <h3>Clusters</h3>
+      <table>
+        <thead>
+          <tr>
+            <th>Side</th>
+            <th class="number">Price</th>
+            <th class="number">Distance</th>
+            <th class="number">Stands</th>
+          </tr>
+        </thead>
+        <tbody>
+          {known.clusters.map((one) => (
+            <tr
+              key={one.price_peak}
+              class="clickable"
+              tabIndex={0}
+              title={`${price(one.price_low)} to ${price(one.price_high)}; click to mark it on the chart`}
+              onClick={() => chart.value?.mark(one.price_peak, usd(one.notional))}
+              onKeyDown={(event) => event.key === "Enter" && chart.value?.mark(one.price_peak, usd(one.notional))}
+            >
+              <td>
+                <Side side={one.side} />
+              </td>
+              <td class="number">{price(one.price_peak)}</td>
+              <td class="number">{percent(one.distance, 1, true)}</td>
+              <td class="number amount">
+                <span class={`bar ${one.side}`} style={{ width: `${(100 * one.notional) / largest}%` }} />
+                <span class="over">{usd(one.notional)}</span>
+                <BandText band={one.notional_band} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+/** What is force-closed if price moves by whole per cents. */
+function Ways({ known }: { known: MapObject }) {
+  const wanted = [0.01, 0.02, 0.05, 0.1];
+  const at = (distance: number) =>
+    known.cumulative.find((one) => Math.abs(one.distance - distance) < 1e-6 || Math.abs(one.distance - distance) < 5e-4);
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th>If price moves by</th>
+          {wanted.map((one) => (
+            <th class="number" key={one}>
+              {percent(one, 0)}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {([1, -1] as const).map((sign) => (
+          <tr key={sign}>
+            <td>
+              <Side side={sign > 0 ? "short" : "long"} /> {sign > 0 ? "up" : "down"}
+            </td>
+            {wanted.map((one) => {
+              const found = at(sign * one);
+              return (
+                <td class="number" key={one}>
+                  {usd(found?.notional)}
+                  <BandText band={found?.notional_band} />
+                </td>
+              );
+            })}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
