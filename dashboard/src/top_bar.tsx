@@ -183,26 +183,38 @@ function Venues() {
 
 /** Now, or a past time: the map as it was known then. */
 function AsOf() {
+  const open = useSignal(false);
   const past = at.value;
+  if (!past && !open.value) {
+    return (
+      <button type="button" title="Show what was known at a past time" onClick={() => (open.value = true)} data-testid="as-of-open">
+        Now ▾
+      </button>
+    );
+  }
+  const close = () => {
+    at.value = "";
+    open.value = false;
+  };
   return (
     <span class="as-of">
-      <label title="Show what was known at a past time (UTC)">
+      <label title="As-of time in UTC: nothing known later is shown">
         <span class="hidden">As of, UTC</span>
         <input
           type="datetime-local"
           value={past ? new Date(Date.parse(past)).toISOString().slice(0, 16) : ""}
+          max={new Date(now.value).toISOString().slice(0, 16)}
           data-testid="as-of"
           onChange={(event) => {
             const text = event.currentTarget.value;
-            at.value = text ? `${text}Z` : "";
+            if (text) at.value = `${text}Z`;
           }}
-        />
+        />{" "}
+        UTC
       </label>
-      {past && (
-        <button type="button" onClick={() => (at.value = "")}>
-          Back to now
-        </button>
-      )}
+      <button type="button" onClick={close}>
+        Back to now
+      </button>
     </span>
   );
 }

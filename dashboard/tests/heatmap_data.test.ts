@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { amount, coarser, finest, Levels, parseHeatmap, rowOf, rowPrices, type Heatmap } from "../src/data/heatmap_data";
+import { amount, coarser, finest, Levels, parseHeatmap, rowOf, rowPrices } from "../src/data/heatmap_data";
 import { brightness, cellColour, colourScale, colourTables, densityOf, paint } from "../src/data/colours";
 import { standingLevels } from "../src/data/standing_levels";
 import { candleOf, columnAt, placeOf, slotTime } from "../src/data/time_axis";

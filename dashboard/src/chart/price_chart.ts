@@ -93,6 +93,7 @@ export class PriceChart {
     }
   }
 
+  /** Forget the chart. */
   remove(): void {
     this.api.remove();
   }

@@ -52,6 +52,7 @@ export class ProfilePrimitive extends ChartPrimitive {
     context.globalAlpha = 1;
     const rows = rowsOf(look.bins, surface);
     const largest = Math.max(...rows.map((row) => row.long + row.short), 1);
+    context.globalAlpha = 0.8;
     for (const row of rows) {
       const long = (room * 0.92 * row.long) / largest;
       const short = (room * 0.92 * row.short) / largest;
@@ -61,13 +62,10 @@ export class ProfilePrimitive extends ChartPrimitive {
       context.fillStyle = look.colours.short;
       context.fillRect(width - long - short, row.top, short, tall);
     }
+    context.globalAlpha = 1;
     if (look.other) outline(surface, rowsOf(look.other, surface), (room * 0.92) / largest, look.colours.accent);
     cumulative(surface, look, room);
-    context.fillStyle = look.colours.muted;
-    context.font = `${10 * ratio}px system-ui, sans-serif`;
-    context.textBaseline = "top";
-    context.textAlign = "right";
-    context.fillText(`widest: ${usd(largest)} a bin`, width - 4 * ratio, 4 * ratio);
+    caption(surface, look.colours, `bars: USD a bin, to ${usd(largest)}`, 4 * ratio, "top");
     context.restore();
   }
 }
@@ -136,9 +134,23 @@ function cumulative(surface: Surface, { bins, mark, colours }: ProfileLook, room
     context.setLineDash([]);
   }
   context.globalAlpha = 1;
-  context.fillStyle = colours.muted;
+  caption(surface, colours, `lines: sum from the mark, to ${usd(largest)}`, height - 4 * ratio, "bottom");
+}
+
+/** Text at the right edge that can be read over anything. */
+function caption(
+  { context, width, ratio }: Surface,
+  colours: ChartColours,
+  text: string,
+  y: number,
+  baseline: "top" | "bottom",
+): void {
   context.font = `${10 * ratio}px system-ui, sans-serif`;
-  context.textBaseline = "bottom";
+  context.textBaseline = baseline;
   context.textAlign = "right";
-  context.fillText(`line: sum from the mark, to ${usd(largest)}`, width - 4 * ratio, height - 4 * ratio);
+  context.lineWidth = 3 * ratio;
+  context.strokeStyle = colours.background;
+  context.strokeText(text, width - 4 * ratio, y);
+  context.fillStyle = colours.text;
+  context.fillText(text, width - 4 * ratio, y);
 }
