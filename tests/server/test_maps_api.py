@@ -150,6 +150,17 @@ def test_history_does_not_repaint(client: TestClient, filled: FilledLake) -> Non
             assert one["long_notional"] == pytest.approx(before[one["as_of"]]["long_notional"])
 
 
+def test_a_map_knows_the_open_interest_of_its_very_end_as_later_heatmaps_do(
+    client: TestClient, filled: FilledLake
+) -> None:
+    at = iso(filled.end - DAY)  # open interest is told at whole hours
+    (column,) = [
+        one for one in got(client, "heatmap?coin=BTC&step=4h&history=10d")["columns"] if one["as_of"] == at
+    ]
+    whole = got(client, f"map?coin=BTC&history=9d&at={at}")
+    assert whole["open_interest"] == pytest.approx(column["open_interest"], rel=1e-9)
+
+
 def test_a_squeeze_is_what_the_command_prints(
     client: TestClient, filled: FilledLake, capfd: pytest.CaptureFixture[str]
 ) -> None:
