@@ -39,6 +39,12 @@ from server.conftest import FilledLake
         ("heatmap?coin=BTC&step=7m&history=10d", 400, "bad_request", "step"),
         ("heatmap?coin=BTC&start=2020-01-01", 404, "not_in_data", "start"),
         ("heatmap?coin=BTC&format=parquet", 422, "invalid_parameter", "format"),
+        ("series?coin=DOGE", 404, "unknown_coin", "coin"),
+        ("series?coin=BTC&at=2020-01-01", 404, "not_in_data", None),
+        ("series?coin=BTC&step=5m&history=30d", 422, "too_large", "step"),
+        ("series?coin=BTC&step=7m", 422, "invalid_parameter", "step"),
+        ("series?coin=BTC&step=2h&history=1h", 422, "invalid_parameter", "step"),
+        ("series?coin=BTC&model=worlds", 422, "invalid_parameter", "model"),
         ("squeeze?coin=BTC&push=0&side=up", 400, "bad_request", "push"),
         ("squeeze?coin=BTC&push=nan&side=up", 400, "bad_request", "push"),
         ("squeeze?coin=BTC&to=inf&side=up", 400, "bad_request", "to"),
@@ -103,7 +109,16 @@ VALUES = st.one_of(
     st.integers(-(10**25), 10**25).map(str),
 )
 PLACES = st.sampled_from(
-    ["clusters", "instruments", "coverage", "liquidations/events", "positions", "liquidations", "health"]
+    [
+        "clusters",
+        "series",
+        "instruments",
+        "coverage",
+        "liquidations/events",
+        "positions",
+        "liquidations",
+        "health",
+    ]
 )
 
 

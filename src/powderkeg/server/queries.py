@@ -17,6 +17,7 @@ from powderkeg.venues.registry import venues as venues_of
 
 Model = Literal["worlds", "fixed_tiers", "diffuse"]
 _LONGEST_HISTORY = 400 * DAY
+MOST_STEPS = 5_000
 
 Coin = Annotated[
     str,
@@ -73,6 +74,47 @@ class MapQuery(Query):
             A venue, time or length of time is none, or the time is not past.
         """
         return map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, self.model)
+
+
+class SeriesQuery(Query):
+    """Which series."""
+
+    coin: Coin
+    venues: Venues = None
+    at: At = None
+    history: Annotated[
+        str, Field(max_length=10, description="How long the series are, 1h to 400d.", examples=["30d"])
+    ] = "7d"
+    step: Annotated[
+        str, Field(max_length=10, description="Length of a step, whole bars of 5m; at most 5,000 steps.")
+    ] = "1h"
+
+    def request(self, now: int) -> MapRequest:
+        """Return of which market, and as of when; raises as `MapQuery.request`."""
+        return map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, "none")
+
+    def step_length(self) -> int:
+        """Return the step in milliseconds.
+
+        Raises
+        ------
+        RequestError
+            It is no length, no whole number of bars, longer than the history, or makes too many steps.
+        """
+        step = length_of(self.step, "step")
+        history = length_of(self.history, "history")
+        if step % BAR or step > history:
+            raise RequestError(
+                422,
+                "invalid_parameter",
+                f"step: {self.step!r}; expected a multiple of 5m, at most the history",
+                "step",
+            )
+        if history // step > MOST_STEPS:
+            raise RequestError(
+                422, "too_large", f"step: more than {MOST_STEPS:,} steps; expected a longer one", "step"
+            )
+        return step
 
 
 class ClusterQuery(MapQuery):
