@@ -19,6 +19,7 @@ from powderkeg.server.lake_endpoints import lake_router
 from powderkeg.server.lake_events import LakeEvents
 from powderkeg.server.live_events import LiveEvents
 from powderkeg.server.map_endpoints import map_router
+from powderkeg.server.measured_endpoints import measured_router
 from powderkeg.server.problem_answers import answer_problems
 from powderkeg.server.problems import RequestError, problem_object
 from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
@@ -78,6 +79,7 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
     for router in (
         map_router(maps, clock),
         series_router(maps, clock),
+        measured_router(maps, clock),
         lake_router(lake, clock),
         status_router(lake, metrics, clock),
         stream_router(live),

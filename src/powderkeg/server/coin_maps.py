@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,7 +148,11 @@ class CoinMaps:
         """
         key = self._key(request, tables)
         self._require_held(key)
-        return self.answers.get((name, *key), lambda: json_bytes(make()))
+        return self.kept_answer((name, *key), make)
+
+    def kept_answer(self, key: Hashable, make: Callable[[], dict[str, Any]]) -> bytes:
+        """Return what `make` returns as JSON, kept under a key that names all that it is made of."""
+        return self.answers.get(key, lambda: json_bytes(make()))
 
     def frames(self, request: MapRequest, window: Window) -> tuple[list[MarketFrame], dict[str, str]]:
         """Return a frame for each of a request's venues that has one in a window, and why others have none.
@@ -184,8 +188,8 @@ class CoinMaps:
         return self.runs.get((*key, behind), lambda: self._made_runs(key[0], behind))
 
     def _require_held(self, key: _Key) -> None:
-        request, held = key
-        if not held:
+        request, found = key
+        if not found:
             raise RequestError(
                 404,
                 "unknown_coin",
@@ -200,13 +204,24 @@ class CoinMaps:
 
     def _key(self, request: MapRequest, tables: Sequence[str] = ()) -> _Key:
         """Return the request with what the lake holds of its markets now, in `tables` and those of a map."""
-        held = tuple(
-            (summary.key, summary.rows, summary.parts, summary.size, summary.covered)
+        markets = [
+            (table, name, venue(name).symbol(request.coin))
             for name in request.venues
             for table in (*_TABLES, *tables)
-            for summary in self.lake.datasets(table, name, venue(name).symbol(request.coin))
-        )
-        return request, held
+        ]
+        return request, held(self.lake, markets)
+
+
+def held(lake: Lake, markets: Iterable[tuple[str, str, str | None]]) -> tuple[Hashable, ...]:
+    """Return what tells the rows of these (table, venue, symbol) from those of another time.
+
+    A symbol of None stands for all of the table's at the venue. Raises LakeError for a damaged manifest.
+    """
+    return tuple(
+        (summary.key, summary.rows, summary.parts, summary.size, summary.covered)
+        for market in markets
+        for summary in lake.datasets(*market)
+    )
 
 
 def with_history() -> tuple[str, ...]:

@@ -65,6 +65,13 @@ def answer(text: str, example: Any, content: dict[str, Any] | None = None) -> di
 
 
 MAP = {"instrument": "BTC", "as_of": "2026-02-10T12:00:00Z", "mark_price": 95148.2, "kind": "modelled"}
+MEASURED = {
+    "instrument": "hyperliquid:BTC",
+    "as_of": "2026-02-10T12:00:00Z",
+    "mark_price": 95148.2,
+    "kind": "measured",
+    "model": "published levels of known positions",
+}
 CLUSTER = {
     "side": "long",
     "price_low": 91000.0,

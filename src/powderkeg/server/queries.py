@@ -18,6 +18,7 @@ from powderkeg.venues.registry import venues as venues_of
 Model = Literal["worlds", "fixed_tiers", "diffuse"]
 _LONGEST_HISTORY = 400 * DAY
 MOST_STEPS = 5_000
+MOST_MEASURED_COLUMNS = 750
 
 Coin = Annotated[
     str,
@@ -42,6 +43,10 @@ At = Annotated[
 History = Annotated[
     str,
     Field(max_length=10, description="How much history the map grows from, 1h to 400d.", examples=["30d"]),
+]
+Format = Annotated[
+    Literal["json", "binary"],
+    Field(description="`json`: columns and occupied cells. `binary`: a header and float32 cells."),
 ]
 Limit = Annotated[int, Field(ge=1, le=1_000, description="How many to list.", examples=[100])]
 Cursor = Annotated[
@@ -133,10 +138,7 @@ class HeatmapQuery(MapQuery):
         str | None,
         Field(max_length=10, description="Time between columns; by default at most 1,500.", examples=["1h"]),
     ] = None
-    format: Annotated[
-        Literal["json", "binary"],
-        Field(description="`json`: columns and occupied cells. `binary`: a header and float32 cells."),
-    ] = "json"
+    format: Format = "json"
 
 
 class SqueezeQuery(MapQuery):
@@ -174,6 +176,61 @@ class PositionQuery(Query):
     ] = 0.05
     at: At = None
     limit: Limit = 20
+
+
+class MeasuredMapQuery(Query):
+    """Which measured map."""
+
+    coin: Annotated[str, Field(min_length=1, max_length=40, description="As the venue spells it.")]
+    venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
+    at: At = None
+    levels: Annotated[
+        Literal["published", "frozen", "joint"],
+        Field(
+            description="`published`: as the venue states them. `frozen`: computed, other coins at their "
+            "marks. `joint`: other coins move by their betas."
+        ),
+    ] = "published"
+    scaled: Annotated[bool, Field(description="Scale each side to the venue's open interest.")] = False
+
+
+class MeasuredHeatmapQuery(Query):
+    """Which measured heatmap."""
+
+    coin: Annotated[str, Field(min_length=1, max_length=40, description="As the venue spells it.")]
+    venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
+    at: At = None
+    history: Annotated[
+        str, Field(max_length=10, description="How long before `at` it begins, 1h to 31d.", examples=["7d"])
+    ] = "7d"
+    step: Annotated[
+        str, Field(max_length=10, description="Time between columns; at most 750 of them.", examples=["1h"])
+    ] = "1h"
+    format: Format = "json"
+
+    def window(self, now: int) -> tuple[int, int, int]:
+        """Return start, end and step in milliseconds.
+
+        Raises
+        ------
+        RequestError
+            One is none, or there are too many columns.
+        """
+        end = time_of(self.at, "at", now)
+        history = length_of(self.history, "history")
+        if not HOUR <= history <= 31 * DAY:
+            raise RequestError(
+                422, "invalid_parameter", f"history: {self.history!r}; expected 1h to 31d", "history"
+            )
+        step = length_of(self.step, "step")
+        if history // step > MOST_MEASURED_COLUMNS:
+            raise RequestError(
+                422,
+                "too_large",
+                f"step: more than {MOST_MEASURED_COLUMNS} columns; expected a longer one",
+                "step",
+            )
+        return end - history, end, step
 
 
 class LiquidationQuery(Query):
