@@ -61,6 +61,8 @@ from server.conftest import FilledLake
         ("squeeze?coin=BTC&pass_through=2", 422, "invalid_parameter", "pass_through"),
         ("squeeze?coin=BTC&horizon=999999d", 422, "invalid_parameter", "horizon"),
         ("squeeze?coin=BTC&" + "&".join(["push=1e6"] * 21), 422, "invalid_parameter", "push"),
+        ("squeeze?coin=BTC&paths=maybe", 422, "invalid_parameter", "paths"),
+        ("squeeze?coin=BTC&paths=true&" + "&".join(["push=1e6"] * 5), 422, "too_large", "paths"),
         ("liquidations?coin=DOGE", 404, "unknown_coin", "coin"),
         ("liquidations?coin=BTC&interval=1s", 400, "bad_request", "interval"),
         ("liquidations?coin=BTC&since=99999d", 422, "invalid_parameter", "since"),

@@ -98,7 +98,7 @@ class CoinMaps:
         How many of each are kept.
     """
 
-    def __init__(self, lake: Lake, *, runs: int = 16, heatmaps: int = 4, answers: int = 16) -> None:
+    def __init__(self, lake: Lake, *, runs: int = 16, heatmaps: int = 4, answers: int = 32) -> None:
         self.lake = lake
         self.answers: BoundedCache[bytes] = BoundedCache(answers)
         self.maps: BoundedCache[CoinMap] = BoundedCache(4 * runs)

@@ -96,6 +96,12 @@ INSTRUMENT = {"venue": "bybit", "symbol": "BTCUSDT", "base": "BTC", "quote": "US
 DATASET = {"table": "bars", "venue": "bybit", "symbol": "BTCUSDT", "variant": "5m", "rows": 8640}
 POSITION = {"rank": 1, "account": "a1b2c3", "position_side": "long", "notional": 1.1e6, "distance": -0.03}
 FRESH = {"venue": "bybit", "table": "bars", "last": "2026-02-10T11:55:00Z"}
+ENVELOPE = {
+    "price": [95148.2, 95640.0, 96105.5],
+    "absorbed": [0.0, 2.1e7, 4.4e7],
+    "forced": [0.0, 1.2e6, 3.0e6],
+    "push": [0.0, 1.98e7, 4.1e7],
+}
 SERIES = {
     "coin": "BTC",
     "kind": "observed",

@@ -160,10 +160,25 @@ class SqueezeQuery(MapQuery):
         Field(description="What is left of depth: 100, 70, 40 or 10 %."),
     ] = "calm"
     pass_through: Annotated[
-        float, Field(ge=0, le=1, description="Share of standing notional that is really forced.")
-    ] = 1.0
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of standing notional that is really forced. Default: 1, and in paths the "
+            "venue's rules.",
+        ),
+    ] = None
     horizon: Annotated[str, Field(max_length=10, description="For touch probabilities.")] = "1d"
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="For depths of members.")] = 0
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="For depths of members, and paths.")] = 0
+    paths: Annotated[
+        bool,
+        Field(
+            description="Simulate 2,000 paths in time of each `push`, at most 4, or of the largest listed."
+        ),
+    ] = False
+    curve: Annotated[
+        bool, Field(description="Add `envelope`: what answers every size and price up to 20 % away.")
+    ] = False
 
 
 class PositionQuery(Query):
