@@ -39,6 +39,21 @@ from server.conftest import FilledLake
         ("heatmap?coin=BTC&step=7m&history=10d", 400, "bad_request", "step"),
         ("heatmap?coin=BTC&start=2020-01-01", 404, "not_in_data", "start"),
         ("heatmap?coin=BTC&format=parquet", 422, "invalid_parameter", "format"),
+        ("measured/map?coin=NOPE", 404, "unknown_coin", "coin"),
+        ("measured/map?coin=BTC&venue=binance", 404, "not_published", "venue"),
+        ("measured/map?coin=BTC&levels=guessed", 422, "invalid_parameter", "levels"),
+        ("measured/map?coin=BTC&scaled=true", 400, "bad_request", "scaled"),
+        ("measured/map?coin=BTC&at=2020-01-01", 404, "not_in_data", None),
+        ("measured/heatmap?coin=NOPE", 404, "not_in_data", None),
+        ("measured/heatmap?coin=BTC&history=32d", 422, "invalid_parameter", "history"),
+        ("measured/heatmap?coin=BTC&step=1m", 422, "too_large", "step"),
+        ("measured/heatmap?coin=../../x", 404, "not_in_data", None),
+        ("series?coin=DOGE", 404, "unknown_coin", "coin"),
+        ("series?coin=BTC&at=2020-01-01", 404, "not_in_data", None),
+        ("series?coin=BTC&step=5m&history=30d", 422, "too_large", "step"),
+        ("series?coin=BTC&step=7m", 422, "invalid_parameter", "step"),
+        ("series?coin=BTC&step=2h&history=1h", 422, "invalid_parameter", "step"),
+        ("series?coin=BTC&model=worlds", 422, "invalid_parameter", "model"),
         ("squeeze?coin=BTC&push=0&side=up", 400, "bad_request", "push"),
         ("squeeze?coin=BTC&push=nan&side=up", 400, "bad_request", "push"),
         ("squeeze?coin=BTC&to=inf&side=up", 400, "bad_request", "to"),
@@ -46,6 +61,8 @@ from server.conftest import FilledLake
         ("squeeze?coin=BTC&pass_through=2", 422, "invalid_parameter", "pass_through"),
         ("squeeze?coin=BTC&horizon=999999d", 422, "invalid_parameter", "horizon"),
         ("squeeze?coin=BTC&" + "&".join(["push=1e6"] * 21), 422, "invalid_parameter", "push"),
+        ("squeeze?coin=BTC&paths=maybe", 422, "invalid_parameter", "paths"),
+        ("squeeze?coin=BTC&paths=true&" + "&".join(["push=1e6"] * 5), 422, "too_large", "paths"),
         ("liquidations?coin=DOGE", 404, "unknown_coin", "coin"),
         ("liquidations?coin=BTC&interval=1s", 400, "bad_request", "interval"),
         ("liquidations?coin=BTC&since=99999d", 422, "invalid_parameter", "since"),
@@ -103,7 +120,16 @@ VALUES = st.one_of(
     st.integers(-(10**25), 10**25).map(str),
 )
 PLACES = st.sampled_from(
-    ["clusters", "instruments", "coverage", "liquidations/events", "positions", "liquidations", "health"]
+    [
+        "clusters",
+        "series",
+        "instruments",
+        "coverage",
+        "liquidations/events",
+        "positions",
+        "liquidations",
+        "health",
+    ]
 )
 
 

@@ -97,7 +97,8 @@ def test_every_endpoint_is_described_with_what_it_takes_and_how_it_refuses(clien
     document = client.get("/v1/openapi.json").json()
     assert {path.removeprefix("/v1/") for path in document["paths"]} == {
         *("instruments", "coverage", "map", "heatmap", "clusters", "imbalance", "squeeze", "positions"),
-        *("liquidations", "liquidations/events", "health", "metrics"),
+        *("liquidations", "liquidations/events", "health", "metrics", "series"),
+        *("measured/map", "measured/heatmap"),
     }
     for path, operations in document["paths"].items():
         (operation,) = operations.values()

@@ -14,12 +14,14 @@ import pytest
 from starlette.testclient import TestClient
 from typer.main import get_command
 
+from cli.test_json_page import check
 from powderkeg.cli.main import main
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.times import DAY, HOUR, MINUTE, iso
 from powderkeg.server.application import application
 from powderkeg.server.heatmap_bytes import HEADER, MAGIC, MEDIA_TYPE
 from powderkeg.server.server_rules import ServerRules
+from powderkeg.server.squeeze_answer import PATHS
 from server.conftest import BASE, FilledLake
 from server.test_stream import START, STEP, grow
 
@@ -150,6 +152,17 @@ def test_history_does_not_repaint(client: TestClient, filled: FilledLake) -> Non
             assert one["long_notional"] == pytest.approx(before[one["as_of"]]["long_notional"])
 
 
+def test_a_map_knows_the_open_interest_of_its_very_end_as_later_heatmaps_do(
+    client: TestClient, filled: FilledLake
+) -> None:
+    at = iso(filled.end - DAY)  # open interest is told at whole hours
+    (column,) = [
+        one for one in got(client, "heatmap?coin=BTC&step=4h&history=10d")["columns"] if one["as_of"] == at
+    ]
+    whole = got(client, f"map?coin=BTC&history=9d&at={at}")
+    assert whole["open_interest"] == pytest.approx(column["open_interest"], rel=1e-9)
+
+
 def test_a_squeeze_is_what_the_command_prints(
     client: TestClient, filled: FilledLake, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +176,69 @@ def test_a_squeeze_is_what_the_command_prints(
     mark = mine["squeezes"][0]["mark_price"]
     (up,) = got(client, f"squeeze?coin=BTC&to={mark * 1.02}")["squeezes"]
     assert (up["side"], up["reaching"][0]["price"]) == ("up", pytest.approx(mark * 1.02))
+
+
+def test_paths_of_a_squeeze_are_those_of_the_command(
+    client: TestClient, filled: FilledLake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    at = iso(filled.end)
+    line = f"squeeze BTC --venues binance,bybit --offline --at {at} --push 2e6 --side up --paths {PATHS}"
+    (theirs,) = printed(capfd, filled, line)["squeezes"]
+    query = f"squeeze?coin=BTC&venues=binance,bybit&at={at}&push=2e6&side=up&paths=true"
+    (mine,) = got(client, query)["squeezes"]
+    assert mine == {**theirs, "contagion": []}
+    (told,) = mine["paths"]
+    assert (told["paths"], len(told["fan"])) == (PATHS, 31)
+    (unasked,) = got(client, f"squeeze?coin=BTC&at={at}&side=down&paths=true")["squeezes"]
+    assert [one["push"] for one in unasked["paths"]] == [unasked["ladder"][-1]["push"]]
+
+
+@pytest.mark.parametrize("side", ["up", "down"])
+def test_the_envelope_answers_what_the_lists_of_a_squeeze_answer(
+    client: TestClient, filled: FilledLake, side: str
+) -> None:
+    path = f"squeeze?coin=BTC&at={iso(filled.end)}&pass_through=0.5"
+    (plain,) = got(client, f"{path}&side={side}")["squeezes"]
+    sign = 1 if side == "up" else -1
+    mark = plain["mark_price"]
+    asked = [mark * (1 + sign * move) for move in (0.004, 0.031, 0.12)]
+    wanted = "".join(f"&to={price}" for price in asked)
+    (whole,) = got(client, f"{path}&side={side}{wanted}&curve=true")["squeezes"]
+    check(json.dumps({"envelope": whole["envelope"]}), "`/v1/squeeze` with `curve=true`")
+    curve = {name: np.array(values) for name, values in whole.pop("envelope").items()}
+    assert whole["ladder"] == plain["ladder"]
+    price = curve["price"]
+    assert len(price) <= 400
+    assert price[0] == mark
+    assert price[-1] == pytest.approx(mark * (1 + sign * 0.2))
+    assert np.all(np.diff(price) * sign >= 0)
+    for name in ("absorbed", "forced", "push"):
+        assert np.all(np.diff(curve[name]) >= 0)
+    gap = curve["absorbed"] - curve["forced"]
+    assert curve["push"] == pytest.approx(np.maximum(np.maximum.accumulate(gap), 0.0))
+    for one in whole["reaching"]:
+        # Of a jump the order that gets there stands first, and what has been forced and absorbed last.
+        (here,) = np.nonzero(np.isclose(price, one["price"], rtol=1e-12))
+        assert curve["push"][here[0]] == pytest.approx(one["push"], rel=1e-9)
+        assert curve["forced"][here[-1]] == pytest.approx(one["forced"], rel=1e-9)
+        assert curve["absorbed"][here[-1]] == pytest.approx(one["book_push"], rel=1e-9)
+    assert len(whole["reaching"]) == 3
+    landed = [one for one in whole["ladder"] if one["price"] and abs(one["distance"]) <= 0.2]
+    assert landed
+    for one in landed:
+        after = int(np.searchsorted(curve["push"], one["push"] * (1 - 1e-9)))
+        assert price[after] == pytest.approx(one["price"], rel=1e-9)
+        assert curve["forced"][after] == pytest.approx(one["forced"], rel=1e-6)
+    # Any other size is read along the line of the push, in log price.
+    for move in (0.01, 0.02, 0.05):
+        (one,) = got(client, f"{path}&to={mark * (1 + sign * move)}")["squeezes"]
+        size = one["reaching"][0]["push"]
+        (one,) = got(client, f"{path}&side={side}&push={size}")["squeezes"]
+        after = int(np.searchsorted(curve["push"], size))
+        before = curve["push"][after - 1]
+        share = (size - before) / (curve["push"][after] - before)
+        landing = np.exp(np.log(price[after - 1]) + share * np.log(price[after] / price[after - 1]))
+        assert landing == pytest.approx(one["ladder"][0]["price"], rel=1e-4)
 
 
 def test_a_map_is_computed_once_for_a_bar(client: TestClient, filled: FilledLake) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from powderkeg.analytics.squeeze_readings import Landing, Reaching, ZoneReading, telling_zones
 from powderkeg.core.bands import Band, ensemble_band
 from powderkeg.core.cascade_envelope import FARTHEST, Envelope, ForcedCurve, Zone, envelope, forced_curve
+from powderkeg.core.envelope_points import envelope_points
 from powderkeg.core.impact_law import LAW_FACTOR
 from powderkeg.errors import InputError
 from powderkeg.maps.liquidation_map import LiquidationMap
@@ -84,6 +85,38 @@ class Squeeze:
     curve_prices: FloatArray
     members: int
     provenance: Provenance
+
+    def envelope_json(self, reach: float = 0.2, most: int = 400) -> dict[str, list[float]]:
+        """Return the central curves as columns, from the mark outwards: what answers every size and price.
+
+        ``price``; ``absorbed``, D, what the book takes up to there, USD; ``forced``, L, what is forced up to
+        there, after pass-through; ``push``, the running maximum of D - L: the order that it takes to get
+        there. Between points all three are straight lines in log price; a price that stands more than once
+        is a jump, from its first to its last point. Prices of `reaching` and `ladder` are among the points.
+
+        Parameters
+        ----------
+        reach
+            How far from the mark the curves go, a fraction of it in (0, 1), or until the book ends.
+        most
+            How many points at most.
+        """
+        upward = self.side == "up"
+        # As these lists have computed them, to the last digit.
+        landings = [float(self.envelope.landing(one.push)) for one in self.ladder]
+        prices = [abs(math.log(one.price / self.mark_price)) for one in self.reaching]
+        found = envelope_points(
+            self.envelope,
+            math.log1p(reach) if upward else -math.log1p(-reach),
+            most=most,
+            through=[*landings, *prices],
+        )
+        return {
+            "price": _prices(self, found.displacement).tolist(),
+            "absorbed": found.absorbed.tolist(),
+            "forced": found.forced.tolist(),
+            "push": found.push.tolist(),
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``powderkeg squeeze --json`` prints for a direction."""

@@ -15,8 +15,6 @@ from powderkeg.errors import InputError
 from powderkeg.model.times import DAY, duration, milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from powderkeg.lake.market_lake import Lake
     from powderkeg.lake.tables import SeriesTable
     from powderkeg.maps.measured_heatmap import MeasuredHeatmap
@@ -120,8 +118,6 @@ class MeasurableSource(MapSource):
         WindowError
             Nothing is known at that time.
         """
-        from powderkeg.maps.measured_map import measured_map
-
         if self.bars is not None:
             raise InputError(
                 "--bars draws the candles of a measured heatmap; a measured map has no use for it"
@@ -130,32 +126,31 @@ class MeasurableSource(MapSource):
         time = None if at is None else milliseconds(at, "--at")
         history = self._snapshots(time)
         snapshot = history[-1]
+        if self.positions is None:
+            from powderkeg.maps.lake_measured import lake_measured_map
+
+            lake = self.opened_lake()
+            counted = lake_measured_map(lake, snapshot, symbol, levels=self.levels.value, scaled=self.scaled)
+            return counted, snapshot
+        from powderkeg.maps.measured_map import measured_map
+
         symbol = snapshot.coins[snapshot.number_of(symbol)]
         mark = float(snapshot.mark_price[snapshot.number_of(symbol)])
-        betas, tiers = None, None
-        if self.positions is None:
-            from powderkeg.maps.lake_positions import lake_tiers
-
-            tiers = lake_tiers(self.opened_lake(), snapshot)
+        betas = None
         if self.levels is LevelsName.JOINT:
-            from powderkeg.maps.snapshot_betas import betas_of_lake, betas_of_snapshots
+            from powderkeg.maps.snapshot_betas import betas_of_snapshots
 
-            betas = (
-                betas_of_snapshots(history, symbol, snapshot.as_of)
-                if self.positions
-                else betas_of_lake(self.opened_lake(), snapshot, symbol)
-            )
-        result = measured_map(
+            betas = betas_of_snapshots(history, symbol, snapshot.as_of)
+        counted = measured_map(
             snapshot,
             symbol,
             levels=self.levels.value,
             open_interest=self.venue_open_interest(symbol, snapshot.as_of, mark),
             scaled=self.scaled,
             betas=betas,
-            tiers=tiers,
-            source=self._source,
+            source=self.positions.name,
         )
-        return result, snapshot
+        return counted, snapshot
 
     def measured_heatmap(
         self, coin: str | None, start: str | None, end: str | None, step: str | None
@@ -167,8 +162,6 @@ class MeasurableSource(MapSource):
         InputError, WindowError
             As in `measured_map`; or levels other than the published ones, or a coverage, are asked for.
         """
-        from powderkeg.maps.measured_heatmap import column_times, latest_snapshots, measured_heatmap
-
         symbol = self._symbol(coin)
         if self.scaled or self.levels is not LevelsName.PUBLISHED:
             raise InputError(
@@ -181,20 +174,28 @@ class MeasurableSource(MapSource):
         last = None if end is None else milliseconds(end, "--end")
         oldest = None if self.oldest is None else duration(self.oldest, "--oldest")
         if self.positions is not None:
+            from powderkeg.maps.measured_heatmap import column_times, latest_snapshots, measured_heatmap
+
             history = self._snapshots(None)
             begin = history[0].as_of if first is None else first
             stop = history[-1].as_of if last is None else last
             times = column_times(begin, stop, length, history[0].as_of)
-            columns: Iterable[tuple[int, PositionSnapshot]] = latest_snapshots(history, times, oldest)
-        else:
-            from powderkeg.maps.lake_positions import OLDEST, lake_snapshots
+            columns = latest_snapshots(history, times, oldest)
+            return measured_heatmap(columns, symbol, bars=self._bars(symbol), source=self.positions.name)
+        from powderkeg.maps.lake_measured import lake_measured_heatmap
+        from powderkeg.maps.lake_positions import OLDEST
 
-            stop = lake_options.now() if last is None else last
-            times = column_times(stop - _WEEK if first is None else first, stop, length)
-            columns = lake_snapshots(
-                self.opened_lake(), self.venue or VENUE, times.tolist(), oldest=oldest or OLDEST, coin=symbol
-            )
-        return measured_heatmap(columns, symbol, bars=self._bars(symbol), source=self._source)
+        stop = lake_options.now() if last is None else last
+        return lake_measured_heatmap(
+            self.opened_lake(),
+            self.venue or VENUE,
+            symbol,
+            stop - _WEEK if first is None else first,
+            stop,
+            length,
+            oldest=oldest or OLDEST,
+            bars=self._bars(symbol),
+        )
 
     def _snapshots(self, at: int | None) -> list[PositionSnapshot]:
         """Return the snapshots known at a time, ascending: all of a file, of a lake only that of the time."""
@@ -243,10 +244,6 @@ class MeasurableSource(MapSource):
         if symbol is None:
             raise InputError("no coin: name one, as in `powderkeg map BTC --measured`, or give --symbol")
         return symbol
-
-    @property
-    def _source(self) -> str:
-        return self.positions.name if self.positions else "the lake's census"
 
     def _bars(self, symbol: str) -> SeriesTable | None:
         if self.bars is None:

@@ -102,9 +102,11 @@ class _Rows:
     def variants(self, table: str) -> list[str]:
         return [one.key.variant for one in self._lake.datasets(table, self._venue, self._symbol)]
 
-    def read(self, table: str, variant: str, columns: tuple[str, ...]) -> pl.DataFrame:
+    def read(
+        self, table: str, variant: str, columns: tuple[str, ...], window: Window | None = None
+    ) -> pl.DataFrame:
         key = DatasetKey(table, self._venue, self._symbol, variant)
-        return self._lake.read(key, self._window, columns)
+        return self._lake.read(key, window or self._window, columns)
 
     def bars(self, table: str, columns: tuple[str, ...], step: int) -> pl.DataFrame:
         """Return bars of `step` or, if all there is are shorter ones of one length, those as they are."""
@@ -155,18 +157,24 @@ class _Rows:
         return {length: frame for length, frame in found.items() if not frame.is_empty()}
 
     def open_interest(self, known_at_the_end: bool) -> pl.DataFrame:
-        """Return open interest as of the instants at which it was known, of all series together."""
+        """Return open interest as of the instants at which it was known, of all series together.
+
+        What is known at the very end counts: the last bar ends there, and sees it in any longer window too.
+        """
+        until_end = Window(self._window.start, self._window.end + 1)
         lengths = {
             variant: 0 if variant == "all" else duration(variant)
             for variant in self.variants("open_interest")
         }
         joined = pl.DataFrame(schema={"ts": pl.Int64, "open_interest": pl.Float64})
         if not known_at_the_end:
-            parts = [self.read("open_interest", variant, ("ts", "open_interest")) for variant in lengths]
+            parts = [
+                self.read("open_interest", variant, ("ts", "open_interest"), until_end) for variant in lengths
+            ]
             return pl.concat([joined, *parts]).unique("ts", keep="first", maintain_order=True).sort("ts")
         for variant, length in sorted(lengths.items(), key=lambda item: item[1]):
-            rows = self.read("open_interest", variant, ("ts", "open_interest"))
-            known = rows.with_columns(pl.col("ts") + length).filter(pl.col("ts") < self._window.end)
+            rows = self.read("open_interest", variant, ("ts", "open_interest"), until_end)
+            known = rows.with_columns(pl.col("ts") + length).filter(pl.col("ts") <= self._window.end)
             joined = pl.concat([joined, _not_superseded(known, length, joined)]).sort("ts")
         return joined
 

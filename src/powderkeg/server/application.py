@@ -19,10 +19,12 @@ from powderkeg.server.lake_endpoints import lake_router
 from powderkeg.server.lake_events import LakeEvents
 from powderkeg.server.live_events import LiveEvents
 from powderkeg.server.map_endpoints import map_router
+from powderkeg.server.measured_endpoints import measured_router
 from powderkeg.server.page_files import page_files, page_router
 from powderkeg.server.problem_answers import answer_problems
 from powderkeg.server.problems import RequestError, problem_object
 from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
+from powderkeg.server.series_endpoints import series_router
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.status_endpoints import ServerMetrics, status_router
 from powderkeg.server.stream_endpoint import stream_router
@@ -77,6 +79,8 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
     )
     for router in (
         map_router(maps, clock),
+        series_router(maps, clock),
+        measured_router(maps, clock),
         lake_router(lake, clock),
         status_router(lake, metrics, clock),
         stream_router(live),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap, aggregated_heat
 from powderkeg.maps.aggregated_map import AggregatedMap, aggregated_map
 from powderkeg.maps.coin_frames import STALE, coin_frames, skipped_json
 from powderkeg.maps.map_run import MapRun, map_run
+from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.times import MINUTE
 from powderkeg.model.window import Window
+from powderkeg.server.answers import json_bytes
 from powderkeg.server.bounded_cache import BoundedCache
 from powderkeg.server.problems import RequestError
 from powderkeg.venues.registry import venue, venues, venues_with_history
@@ -92,12 +94,13 @@ class CoinMaps:
     ----------
     lake
         Where the rows are.
-    runs, heatmaps
+    runs, heatmaps, answers
         How many of each are kept.
     """
 
-    def __init__(self, lake: Lake, *, runs: int = 16, heatmaps: int = 4) -> None:
+    def __init__(self, lake: Lake, *, runs: int = 16, heatmaps: int = 4, answers: int = 32) -> None:
         self.lake = lake
+        self.answers: BoundedCache[bytes] = BoundedCache(answers)
         self.maps: BoundedCache[CoinMap] = BoundedCache(4 * runs)
         self.runs: BoundedCache[CoinRuns] = BoundedCache(runs)
         self.heatmaps: BoundedCache[CoinHeatmap] = BoundedCache(heatmaps)
@@ -118,6 +121,57 @@ class CoinMaps:
         key = self._key(request)
         return self.heatmaps.get((*key, start, step), lambda: self._made_heatmap(key, start, step))
 
+    def answer(
+        self,
+        name: Hashable,
+        request: MapRequest,
+        make: Callable[[], dict[str, Any]],
+        tables: Sequence[str] = (),
+    ) -> bytes:
+        """Return what `make` returns as JSON, kept as maps are.
+
+        Parameters
+        ----------
+        name
+            Tells it from other answers to the same request, with all that shapes it besides.
+        request
+            Of which market, and as of when.
+        make
+            Makes the object.
+        tables
+            Of the lake, read besides those of a map.
+
+        Raises
+        ------
+        RequestError
+            The lake has nothing of the coin.
+        """
+        key = self._key(request, tables)
+        self._require_held(key)
+        return self.kept_answer((name, *key), make)
+
+    def kept_answer(self, key: Hashable, make: Callable[[], dict[str, Any]]) -> bytes:
+        """Return what `make` returns as JSON, kept under a key that names all that it is made of."""
+        return self.answers.get(key, lambda: json_bytes(make()))
+
+    def frames(self, request: MapRequest, window: Window) -> tuple[list[MarketFrame], dict[str, str]]:
+        """Return a frame for each of a request's venues that has one in a window, and why others have none.
+
+        Raises
+        ------
+        RequestError
+            No venue has one.
+        """
+        return self._frames(request, window, None)
+
+    def _frames(
+        self, request: MapRequest, window: Window, behind: int | None
+    ) -> tuple[list[MarketFrame], dict[str, str]]:
+        try:
+            return coin_frames(self.lake, venues(request.venues), request.coin, window, behind=behind)
+        except InputError as error:
+            raise RequestError(404, "not_in_data", str(error)) from error
+
     def _made_map(self, key: _Key) -> CoinMap:
         found = self._runs(key, STALE)
         return CoinMap(aggregated_map([run.map() for run in found.runs], key[0].coin), found)
@@ -130,35 +184,44 @@ class CoinMaps:
         return CoinHeatmap(aggregated_heatmap(known, key[0].coin), skipped)
 
     def _runs(self, key: _Key, behind: int | None) -> CoinRuns:
-        request, held = key
-        if not held:
+        self._require_held(key)
+        return self.runs.get((*key, behind), lambda: self._made_runs(key[0], behind))
+
+    def _require_held(self, key: _Key) -> None:
+        request, found = key
+        if not found:
             raise RequestError(
                 404,
                 "unknown_coin",
                 f"coin: the lake has nothing of {request.coin!r} at {', '.join(request.venues)}",
                 "coin",
             )
-        return self.runs.get((*key, behind), lambda: self._made_runs(request, behind))
 
     def _made_runs(self, request: MapRequest, behind: int | None) -> CoinRuns:
         window = Window(request.end - request.history, request.end)
-        try:
-            frames, skipped = coin_frames(
-                self.lake, venues(request.venues), request.coin, window, behind=behind
-            )
-        except InputError as error:
-            raise RequestError(404, "not_in_data", str(error)) from error
+        frames, skipped = self._frames(request, window, behind)
         return CoinRuns(tuple(map_run(frame, request.model) for frame in frames), skipped)
 
-    def _key(self, request: MapRequest) -> _Key:
-        """Return the request with what the lake holds of its markets now."""
-        held = tuple(
-            (summary.key, summary.rows, summary.parts, summary.size, summary.covered)
+    def _key(self, request: MapRequest, tables: Sequence[str] = ()) -> _Key:
+        """Return the request with what the lake holds of its markets now, in `tables` and those of a map."""
+        markets = [
+            (table, name, venue(name).symbol(request.coin))
             for name in request.venues
-            for table in _TABLES
-            for summary in self.lake.datasets(table, name, venue(name).symbol(request.coin))
-        )
-        return request, held
+            for table in (*_TABLES, *tables)
+        ]
+        return request, held(self.lake, markets)
+
+
+def held(lake: Lake, markets: Iterable[tuple[str, str, str | None]]) -> tuple[Hashable, ...]:
+    """Return what tells the rows of these (table, venue, symbol) from those of another time.
+
+    A symbol of None stands for all of the table's at the venue. Raises LakeError for a damaged manifest.
+    """
+    return tuple(
+        (summary.key, summary.rows, summary.parts, summary.size, summary.covered)
+        for market in markets
+        for summary in lake.datasets(*market)
+    )
 
 
 def with_history() -> tuple[str, ...]:

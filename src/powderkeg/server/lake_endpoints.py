@@ -20,6 +20,7 @@ from powderkeg.model.times import DAY, MINUTE, duration, iso
 from powderkeg.model.window import Window
 from powderkeg.server.answers import tagged
 from powderkeg.server.liquidation_events import events_of_coin, feeds_of_coin
+from powderkeg.server.measured_endpoints import census_venue
 from powderkeg.server.openapi_texts import DATASET, EVENT, INSTRUMENT, POSITION, answer
 from powderkeg.server.problems import RequestError
 from powderkeg.server.queries import (
@@ -235,14 +236,12 @@ def positions_object(lake: Lake, query: PositionQuery, at: int) -> dict[str, Any
     InputError, WindowError
         Nobody holds the coin, or no state of the day before is known.
     """
-    (venue,) = venues(venue_names(query.venue, "venue"))[:1]
-    if venue.census is None:
-        raise RequestError(404, "not_published", f"venue: {venue.name} publishes no positions", "venue")
-    snapshot = lake_snapshot(lake, venue.name, at)
+    venue = census_venue(query.venue)
+    snapshot = lake_snapshot(lake, venue, at)
     if query.coin not in snapshot.coins:
         raise RequestError(404, "unknown_coin", f"coin: nobody known holds {query.coin!r}", "coin")
     mark = float(snapshot.mark_price[snapshot.number_of(query.coin)])
-    interest = lake_open_interest(lake, venue.name, query.coin, snapshot.as_of, mark)
+    interest = lake_open_interest(lake, venue, query.coin, snapshot.as_of, mark)
     found = measured_positions(
         snapshot, query.coin, near=query.near, limit=query.limit, open_interest=interest
     )

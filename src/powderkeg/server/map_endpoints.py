@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from powderkeg.maps.coin_frames import skipped_json
 from powderkeg.maps.heatmap import Heatmap
-from powderkeg.server.answers import json_bytes, tagged, tagged_bytes
+from powderkeg.server.answers import JSON, json_bytes, tagged, tagged_bytes
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.heatmap_bytes import MEDIA_TYPE, heatmap_bytes
-from powderkeg.server.openapi_texts import BALANCE, BIN, CLUSTER, COLUMN, MAP, answer
+from powderkeg.server.openapi_texts import BALANCE, BIN, CLUSTER, COLUMN, ENVELOPE, MAP, answer
 from powderkeg.server.problems import RequestError
 from powderkeg.server.queries import ClusterQuery, HeatmapQuery, MapQuery, SqueezeQuery, length_of, time_of
-from powderkeg.server.squeeze_answer import squeeze_answer
+from powderkeg.server.squeeze_answer import squeeze_body
 
 _MOST_JSON_CELLS = 500_000
 _MOST_COLUMNS = 5_000
@@ -80,11 +80,11 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         "/squeeze",
         **answer(
             "How far an order would carry the price when it forces others.",
-            {"stress": "calm", "squeezes": [{"side": "up", **MAP}]},
+            {"stress": "calm", "squeezes": [{"side": "up", **MAP, "envelope": ENVELOPE}]},
         ),
     )
     def squeeze(request: Request, query: Annotated[SqueezeQuery, Query()]) -> Response:
-        return tagged(request, squeeze_answer(maps, query, clock()))
+        return tagged_bytes(request, squeeze_body(maps, query, clock()), JSON)
 
     return router
 

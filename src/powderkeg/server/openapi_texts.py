@@ -65,6 +65,13 @@ def answer(text: str, example: Any, content: dict[str, Any] | None = None) -> di
 
 
 MAP = {"instrument": "BTC", "as_of": "2026-02-10T12:00:00Z", "mark_price": 95148.2, "kind": "modelled"}
+MEASURED = {
+    "instrument": "hyperliquid:BTC",
+    "as_of": "2026-02-10T12:00:00Z",
+    "mark_price": 95148.2,
+    "kind": "measured",
+    "model": "published levels of known positions",
+}
 CLUSTER = {
     "side": "long",
     "price_low": 91000.0,
@@ -89,3 +96,37 @@ INSTRUMENT = {"venue": "bybit", "symbol": "BTCUSDT", "base": "BTC", "quote": "US
 DATASET = {"table": "bars", "venue": "bybit", "symbol": "BTCUSDT", "variant": "5m", "rows": 8640}
 POSITION = {"rank": 1, "account": "a1b2c3", "position_side": "long", "notional": 1.1e6, "distance": -0.03}
 FRESH = {"venue": "bybit", "table": "bars", "last": "2026-02-10T11:55:00Z"}
+ENVELOPE = {
+    "price": [95148.2, 95640.0, 96105.5],
+    "absorbed": [0.0, 2.1e7, 4.4e7],
+    "forced": [0.0, 1.2e6, 3.0e6],
+    "push": [0.0, 1.98e7, 4.1e7],
+}
+SERIES = {
+    "coin": "BTC",
+    "kind": "observed",
+    "as_of": "2026-02-10T12:00:00Z",
+    "step": "1h",
+    "times": ["2026-02-10T11:00:00Z", "2026-02-10T12:00:00Z"],
+    "venues": [
+        {
+            "venue": "bybit",
+            "symbol": "BTCUSDT",
+            "open_interest": [4.9e9, None],
+            "open_interest_base": [51500.0, None],
+            "funding_rate": [0.0001, 0.0001],
+            "funding_interval_hours": 8.0,
+            "mark_price": [95148.2, 95210.0],
+            "volume_usd": [2.1e8, None],
+            "notes": [],
+        }
+    ],
+    "total": {
+        "open_interest": [4.9e9, None],
+        "venues_known": [1, 0],
+        "funding_rate": [0.0001, None],
+        "funding_venues_known": [1, 0],
+        "funding_interval_hours": 8.0,
+    },
+    "skipped": [{"venue": "okx", "reason": "bars: the lake has none"}],
+}

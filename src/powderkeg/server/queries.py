@@ -17,6 +17,8 @@ from powderkeg.venues.registry import venues as venues_of
 
 Model = Literal["worlds", "fixed_tiers", "diffuse"]
 _LONGEST_HISTORY = 400 * DAY
+MOST_STEPS = 5_000
+MOST_MEASURED_COLUMNS = 750
 
 Coin = Annotated[
     str,
@@ -41,6 +43,10 @@ At = Annotated[
 History = Annotated[
     str,
     Field(max_length=10, description="How much history the map grows from, 1h to 400d.", examples=["30d"]),
+]
+Format = Annotated[
+    Literal["json", "binary"],
+    Field(description="`json`: columns and occupied cells. `binary`: a header and float32 cells."),
 ]
 Limit = Annotated[int, Field(ge=1, le=1_000, description="How many to list.", examples=[100])]
 Cursor = Annotated[
@@ -75,6 +81,47 @@ class MapQuery(Query):
         return map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, self.model)
 
 
+class SeriesQuery(Query):
+    """Which series."""
+
+    coin: Coin
+    venues: Venues = None
+    at: At = None
+    history: Annotated[
+        str, Field(max_length=10, description="How long the series are, 1h to 400d.", examples=["30d"])
+    ] = "7d"
+    step: Annotated[
+        str, Field(max_length=10, description="Length of a step, whole bars of 5m; at most 5,000 steps.")
+    ] = "1h"
+
+    def request(self, now: int) -> MapRequest:
+        """Return of which market, and as of when; raises as `MapQuery.request`."""
+        return map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, "none")
+
+    def step_length(self) -> int:
+        """Return the step in milliseconds.
+
+        Raises
+        ------
+        RequestError
+            It is no length, no whole number of bars, longer than the history, or makes too many steps.
+        """
+        step = length_of(self.step, "step")
+        history = length_of(self.history, "history")
+        if step % BAR or step > history:
+            raise RequestError(
+                422,
+                "invalid_parameter",
+                f"step: {self.step!r}; expected a multiple of 5m, at most the history",
+                "step",
+            )
+        if history // step > MOST_STEPS:
+            raise RequestError(
+                422, "too_large", f"step: more than {MOST_STEPS:,} steps; expected a longer one", "step"
+            )
+        return step
+
+
 class ClusterQuery(MapQuery):
     """Which clusters."""
 
@@ -91,10 +138,7 @@ class HeatmapQuery(MapQuery):
         str | None,
         Field(max_length=10, description="Time between columns; by default at most 1,500.", examples=["1h"]),
     ] = None
-    format: Annotated[
-        Literal["json", "binary"],
-        Field(description="`json`: columns and occupied cells. `binary`: a header and float32 cells."),
-    ] = "json"
+    format: Format = "json"
 
 
 class SqueezeQuery(MapQuery):
@@ -116,10 +160,25 @@ class SqueezeQuery(MapQuery):
         Field(description="What is left of depth: 100, 70, 40 or 10 %."),
     ] = "calm"
     pass_through: Annotated[
-        float, Field(ge=0, le=1, description="Share of standing notional that is really forced.")
-    ] = 1.0
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of standing notional that is really forced. Default: 1, and in paths the "
+            "venue's rules.",
+        ),
+    ] = None
     horizon: Annotated[str, Field(max_length=10, description="For touch probabilities.")] = "1d"
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="For depths of members.")] = 0
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="For depths of members, and paths.")] = 0
+    paths: Annotated[
+        bool,
+        Field(
+            description="Simulate 2,000 paths in time of each `push`, at most 4, or of the largest listed."
+        ),
+    ] = False
+    curve: Annotated[
+        bool, Field(description="Add `envelope`: what answers every size and price up to 20 % away.")
+    ] = False
 
 
 class PositionQuery(Query):
@@ -132,6 +191,61 @@ class PositionQuery(Query):
     ] = 0.05
     at: At = None
     limit: Limit = 20
+
+
+class MeasuredMapQuery(Query):
+    """Which measured map."""
+
+    coin: Annotated[str, Field(min_length=1, max_length=40, description="As the venue spells it.")]
+    venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
+    at: At = None
+    levels: Annotated[
+        Literal["published", "frozen", "joint"],
+        Field(
+            description="`published`: as the venue states them. `frozen`: computed, other coins at their "
+            "marks. `joint`: other coins move by their betas."
+        ),
+    ] = "published"
+    scaled: Annotated[bool, Field(description="Scale each side to the venue's open interest.")] = False
+
+
+class MeasuredHeatmapQuery(Query):
+    """Which measured heatmap."""
+
+    coin: Annotated[str, Field(min_length=1, max_length=40, description="As the venue spells it.")]
+    venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
+    at: At = None
+    history: Annotated[
+        str, Field(max_length=10, description="How long before `at` it begins, 1h to 31d.", examples=["7d"])
+    ] = "7d"
+    step: Annotated[
+        str, Field(max_length=10, description="Time between columns; at most 750 of them.", examples=["1h"])
+    ] = "1h"
+    format: Format = "json"
+
+    def window(self, now: int) -> tuple[int, int, int]:
+        """Return start, end and step in milliseconds.
+
+        Raises
+        ------
+        RequestError
+            One is none, or there are too many columns.
+        """
+        end = time_of(self.at, "at", now)
+        history = length_of(self.history, "history")
+        if not HOUR <= history <= 31 * DAY:
+            raise RequestError(
+                422, "invalid_parameter", f"history: {self.history!r}; expected 1h to 31d", "history"
+            )
+        step = length_of(self.step, "step")
+        if history // step > MOST_MEASURED_COLUMNS:
+            raise RequestError(
+                422,
+                "too_large",
+                f"step: more than {MOST_MEASURED_COLUMNS} columns; expected a longer one",
+                "step",
+            )
+        return end - history, end, step
 
 
 class LiquidationQuery(Query):

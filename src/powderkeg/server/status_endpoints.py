@@ -58,6 +58,7 @@ class _ServerCollector(Collector):
             "maps": maps.maps,
             "runs": maps.runs,
             "heatmaps": maps.heatmaps,
+            "answers": maps.answers,
         }
         self._live = live
 
