@@ -118,6 +118,12 @@ def test_bars_alone_are_a_law_and_never_a_book(lake: Lake) -> None:
     assert at_knee == pytest.approx(1_000, rel=0.4)
 
 
+def test_a_recording_that_has_just_begun_does_not_hide_the_bars_of_before(lake: Lake) -> None:
+    put_bars(lake, NOON - 5 * MINUTE)
+    put_bars(lake, NOON, step=MINUTE, count=12)
+    assert "impact law of 100 bars of 5m" in depth(lake).curve.source
+
+
 def test_a_book_alone_ends_where_it_ends(lake: Lake) -> None:
     put_book(lake, NOON)
     found = depth(lake)

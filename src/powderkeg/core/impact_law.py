@@ -36,7 +36,8 @@ LAW_HORIZON = MINUTE
 LAW_FACTOR = 4.0
 FLOW_HALF_LIFE = 6 * HOUR
 _NEAREST, _POINTS = 1e-2, 32
-_FEWEST_BARS = 30
+FEWEST_BARS = 30
+"""What a law needs at least."""
 
 
 def impact_depth(
@@ -113,8 +114,8 @@ def recent_flow(
     """
     price, traded = np.asarray(close, np.float64), np.asarray(volume, np.float64)
     there = np.isfinite(price)
-    if np.count_nonzero(there) < _FEWEST_BARS:
-        raise InputError(f"bars: {np.count_nonzero(there)}; expected {_FEWEST_BARS} or more for a law")
+    if np.count_nonzero(there) < FEWEST_BARS:
+        raise InputError(f"bars: {np.count_nonzero(there)}; expected {FEWEST_BARS} or more for a law")
     non_negative("volume", traded[there])
     spread = float(ewma_volatility(price, step, half_life)[-1])
     flow = float(weighted_recently(price * traded, step, half_life)[-1]) * DAY / step
@@ -152,8 +153,8 @@ def fitted_impact_constant(
     traded = non_negative("volume", volume)
     if not (moved.ndim == 1 and moved.shape == signed.shape == traded.shape):
         raise InputError(f"returns, imbalance, volume: {moved.shape}, {signed.shape}, {traded.shape}")
-    if len(moved) < _FEWEST_BARS:
-        raise InputError(f"returns: {len(moved)} bars; expected {_FEWEST_BARS} or more to fit a constant")
+    if len(moved) < FEWEST_BARS:
+        raise InputError(f"returns: {len(moved)} bars; expected {FEWEST_BARS} or more to fit a constant")
     more = np.flatnonzero(np.abs(signed) > traded * (1 + 1e-9))
     if len(more):
         row = int(more[0])

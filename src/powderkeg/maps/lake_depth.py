@@ -16,7 +16,7 @@ import polars as pl
 from powderkeg.core.band_depth import band_depth
 from powderkeg.core.book_depth import book_depth
 from powderkeg.core.combined_depth import combined_depth, continued_depth
-from powderkeg.core.impact_law import LAW_FACTOR, impact_depth, recent_flow
+from powderkeg.core.impact_law import FEWEST_BARS, LAW_FACTOR, impact_depth, recent_flow
 from powderkeg.errors import InputError, WindowError
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
@@ -236,17 +236,21 @@ class _Rows:
         return rows.filter(pl.col("ts") == rows["ts"].max())
 
     def _bars(self, oldest: int) -> tuple[int, pl.DataFrame]:
-        """Return length and rows of the bars whose last ended latest, the shortest of several."""
-        found: list[tuple[int, int, pl.DataFrame]] = []
+        """Return length and rows of the bars whose last ended latest, the shortest of several.
+
+        Bars too few for a law, such as those of a recording that has just begun, are taken where there are no
+        others.
+        """
+        found: list[tuple[bool, int, int, pl.DataFrame]] = []
         for summary in self._lake.datasets("bars", self._venue, self._symbol):
             length = duration(summary.key.variant)
             window = Window(self._at - _LAW_WINDOW, self._at - length + 1)
             rows = self._known(summary.key, window, ("close", "volume"))
             if rows.height and (end := int(rows["ts"][-1]) + length) >= self._at - oldest:
-                found.append((-end, length, rows))
+                found.append((rows.height < FEWEST_BARS, -end, length, rows))
         if not found:
             raise InputError(f"bars: none that ended in the {duration_text(oldest)} before {iso(self._at)}")
-        _, length, rows = min(found, key=lambda one: one[:2])
+        _, _, length, rows = min(found, key=lambda one: one[:3])
         return length, rows
 
     def _last_close(self, oldest: int) -> float | None:
