@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.analytics.recorded_intervals import recorded_intervals
+from powderkeg.core.event_scores import rank_correlation
 from powderkeg.errors import InputError
 from powderkeg.maps.map_run import map_run
 from powderkeg.model.arrays import FloatArray, IntArray, read_only
@@ -17,8 +18,6 @@ from powderkeg.model.provenance import SeriesCoverage
 from powderkeg.model.times import iso
 from powderkeg.model.worlds_parameters import WorldsParameters
 from powderkeg.version import __version__
-
-_FEWEST_FOR_CORRELATION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ def comparison(
                 ratio=float(values[:, column].sum() / actual[:, column].sum())
                 if actual[:, column].sum() > 0
                 else None,
-                rank_correlation=_rank_correlation(values[:, column], actual[:, column]),
+                rank_correlation=rank_correlation(values[:, column], actual[:, column]),
             )
             for column, side in enumerate(("long", "short"))
         ]
@@ -178,16 +177,3 @@ def comparison(
         parameter_hashes=hashes,
         notes=(*intervals.notes, *frame.notes),
     )
-
-
-def _rank_correlation(left: FloatArray, right: FloatArray) -> float | None:
-    """Return Spearman's rank correlation, ties sharing their mean rank; None where it is not defined."""
-    if len(left) < _FEWEST_FOR_CORRELATION or np.ptp(left) == 0 or np.ptp(right) == 0:
-        return None
-    return float(np.corrcoef(_mean_ranks(left), _mean_ranks(right))[0, 1])
-
-
-def _mean_ranks(values: FloatArray) -> FloatArray:
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[group])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from powderkeg.core.truth_scores import spearman
 from powderkeg.errors import InputError
 from powderkeg.model.arrays import FloatArray
 
@@ -17,6 +18,7 @@ TWEEDIE_POWER = 1.5
 # A total below this share of the mean recorded one is taken for it in ratios and logs: a day of a few dollars
 # against a day of none is no error of any size that matters.
 FLOOR_SHARE = 1e-3
+_FEWEST_FOR_CORRELATION = 5
 
 
 def total_floor(observed: FloatArray) -> float:
@@ -74,6 +76,17 @@ def deviance_skill(deviance: FloatArray, baseline: FloatArray) -> float:
 def log_errors(observed: FloatArray, predicted: FloatArray, *, floor: float) -> FloatArray:
     """Return abs(ln(prediction / observation)) with both raised to `floor`; 0.69 is a factor of two."""
     return np.asarray(np.abs(np.log(np.maximum(predicted, floor) / np.maximum(observed, floor))))
+
+
+def rank_correlation(left: FloatArray, right: FloatArray) -> float | None:
+    """Return Spearman's rank correlation, ties sharing their mean rank.
+
+    None with fewer than five values, or where all of one side are the same.
+    """
+    if len(left) < _FEWEST_FOR_CORRELATION:
+        return None
+    found = spearman(left, right)
+    return found if np.isfinite(found) else None
 
 
 def crps(samples: FloatArray, observed: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from powderkeg.server.coin_maps import CoinMaps
 from powderkeg.server.coinglass_application import coinglass_application
 from powderkeg.server.lake_endpoints import lake_router
 from powderkeg.server.lake_events import LakeEvents
+from powderkeg.server.layers_endpoints import layers_router
 from powderkeg.server.live_events import LiveEvents
 from powderkeg.server.map_endpoints import map_router
 from powderkeg.server.measured_endpoints import measured_router
@@ -79,6 +80,7 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
     )
     for router in (
         map_router(maps, clock),
+        layers_router(maps, clock),
         series_router(maps, clock),
         measured_router(maps, clock),
         lake_router(lake, clock),

@@ -94,13 +94,16 @@ class CoinMaps:
     ----------
     lake
         Where the rows are.
-    runs, heatmaps, answers
+    runs, heatmaps, answers, layers
         How many of each are kept.
     """
 
-    def __init__(self, lake: Lake, *, runs: int = 16, heatmaps: int = 4, answers: int = 32) -> None:
+    def __init__(
+        self, lake: Lake, *, runs: int = 16, heatmaps: int = 4, answers: int = 32, layers: int = 4
+    ) -> None:
         self.lake = lake
         self.answers: BoundedCache[bytes] = BoundedCache(answers)
+        self.layers: BoundedCache[bytes] = BoundedCache(layers)
         self.maps: BoundedCache[CoinMap] = BoundedCache(4 * runs)
         self.runs: BoundedCache[CoinRuns] = BoundedCache(runs)
         self.heatmaps: BoundedCache[CoinHeatmap] = BoundedCache(heatmaps)
@@ -127,6 +130,7 @@ class CoinMaps:
         request: MapRequest,
         make: Callable[[], dict[str, Any]],
         tables: Sequence[str] = (),
+        cache: BoundedCache[bytes] | None = None,
     ) -> bytes:
         """Return what `make` returns as JSON, kept as maps are.
 
@@ -140,6 +144,8 @@ class CoinMaps:
             Makes the object.
         tables
             Of the lake, read besides those of a map.
+        cache
+            Where it is kept; with the other answers by default.
 
         Raises
         ------
@@ -148,7 +154,8 @@ class CoinMaps:
         """
         key = self._key(request, tables)
         self._require_held(key)
-        return self.kept_answer((name, *key), make)
+        kept = self.answers if cache is None else cache
+        return kept.get((name, *key), lambda: json_bytes(make()))
 
     def kept_answer(self, key: Hashable, make: Callable[[], dict[str, Any]]) -> bytes:
         """Return what `make` returns as JSON, kept under a key that names all that it is made of."""
@@ -171,6 +178,10 @@ class CoinMaps:
             return coin_frames(self.lake, venues(request.venues), request.coin, window, behind=behind)
         except InputError as error:
             raise RequestError(404, "not_in_data", str(error)) from error
+
+    def runs_of(self, request: MapRequest) -> CoinRuns:
+        """Return the runs that the map of a request is drawn from; raises as `map`."""
+        return self._runs(self._key(request), STALE)
 
     def _made_map(self, key: _Key) -> CoinMap:
         found = self._runs(key, STALE)

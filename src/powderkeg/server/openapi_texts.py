@@ -130,3 +130,35 @@ SERIES = {
     },
     "skipped": [{"venue": "okx", "reason": "bars: the lake has none"}],
 }
+LAYERS = {
+    "coin": "BTC",
+    "kind": "modelled",
+    "as_of": "2026-02-10T12:00:00Z",
+    "mark_price": 95148.2,
+    "model": "worlds",
+    "classes": {"distances": [0.0046, 0.0063], "turnovers": [0.03, 0.1, 0.3, 1.0]},
+    "grid": {"width": 0.001, "first": 10700, "count": 1520},
+    "venues": [
+        {
+            "venue": "bybit",
+            "instrument": "bybit:BTC",
+            "mark_price": 95148.2,
+            "basis": 0.0,
+            "open_interest": 4.9e9,
+            "weights": {"long": [[0.0001]], "short": [[0.0001]]},
+            "standing": {"dtype": "float32", "shape": [2, 16, 4, 1520], "base64": "AAAA"},
+        }
+    ],
+    "score": {
+        "step": "1h",
+        "start": ["2026-02-10T11:00:00Z"],
+        "end": ["2026-02-10T12:00:00Z"],
+        "recorded_long": [1.2e6],
+        "recorded_short": [0.0],
+        "recorded_venues": ["bybit"],
+        "predicted": [{"venue": "bybit", "dtype": "float32", "shape": [1, 2, 16, 4], "base64": "AAAA"}],
+        "baselines": [{"model": "diffuse", "log_mae": 1.9, "rank_correlation": 0.6, "total_ratio": 7.1}],
+    },
+    "score_reason": None,
+    "skipped": [],
+}

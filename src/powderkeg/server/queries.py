@@ -141,6 +141,24 @@ class HeatmapQuery(MapQuery):
     format: Format = "json"
 
 
+class LayersQuery(MapQuery):
+    """Which layers."""
+
+    score: Annotated[
+        str,
+        Field(max_length=10, description="How much of the history before `at` is scored.", examples=["14d"]),
+    ] = "14d"
+
+    def score_length(self) -> int:
+        """Return how much is scored in milliseconds; raises `RequestError` where it does not fit."""
+        score = length_of(self.score, "score")
+        if not 4 * HOUR <= score <= length_of(self.history, "history"):
+            raise RequestError(
+                422, "invalid_parameter", f"score: {self.score!r}; expected 4h to the history", "score"
+            )
+        return score
+
+
 class SqueezeQuery(MapQuery):
     """Which pushes."""
 

@@ -59,6 +59,7 @@ class _ServerCollector(Collector):
             "runs": maps.runs,
             "heatmaps": maps.heatmaps,
             "answers": maps.answers,
+            "layers": maps.layers,
         }
         self._live = live
 
