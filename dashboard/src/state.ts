@@ -6,13 +6,14 @@ import type { Palette, Theme } from "./data/colours";
 import type { Sides } from "./data/heatmap_data";
 import type { TimeZone } from "./format";
 
+/** Lengths of time, with the distance of columns: of modelled maps, and of measured ones, of which fewer are sent. */
 export const RANGES = {
-  "1d": { step: "5m", label: "1D" },
-  "3d": { step: "5m", label: "3D" },
-  "7d": { step: "5m", label: "7D" },
-  "14d": { step: "15m", label: "14D" },
-  "30d": { step: "15m", label: "30D" },
-  "90d": { step: "1h", label: "90D" },
+  "1d": { label: "1D", modelled: "5m", measured: "5m" },
+  "3d": { label: "3D", modelled: "5m", measured: "10m" },
+  "7d": { label: "7D", modelled: "5m", measured: "15m" },
+  "14d": { label: "14D", modelled: "15m", measured: "30m" },
+  "30d": { label: "30D", modelled: "15m", measured: "1h" },
+  "90d": { label: "90D", modelled: "1h", measured: "3h" },
 } as const;
 
 export type Range = keyof typeof RANGES;

@@ -4,6 +4,7 @@ import { effect, signal, useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { colourScale, densityOf, type ColourScale } from "../data/colours";
+import type { Series } from "../data/api_types";
 import { finest, type Heatmap } from "../data/heatmap_data";
 import { standingLevels } from "../data/standing_levels";
 import { heatmap, liquidations, map, series } from "../data/store";
@@ -14,7 +15,7 @@ import { asked, fanLook } from "../data/squeeze";
 import { palette, panel, priceScale, range, saturation, shown, sides, theme, threshold, zone } from "../state";
 import { CHART_COLOURS } from "./chart_colours";
 import { cellAt } from "./heatmap_primitive";
-import { PriceChart, type PaneValues, type Pointed } from "./price_chart";
+import { PriceChart, type PaneName, type PaneValues, type Pointed } from "./price_chart";
 import { Tooltip } from "./tooltip";
 
 /** The chart that is on the page, for keys and pictures. */
@@ -131,29 +132,25 @@ function drawPanes(made: PriceChart): void {
   const layers = shown.value;
   const totals = liquidations.value.value?.aggregate.intervals;
   const told = series.value.value;
-  made.pane(
-    "totals",
-    held && totals && layers.has("totals")
-      ? [
-          perColumn(held, totals.map((one) => [Date.parse(one.start), one.long_usd])),
-          perColumn(held, totals.map((one) => [Date.parse(one.start), one.short_usd])),
-        ]
-      : null,
-  );
-  // A value that was known at the end of a step is that of the slot which begins there.
-  const times = told?.times.map((time) => Date.parse(time)) ?? [];
-  made.pane(
-    "interest",
-    held && told && layers.has("interest")
-      ? [perColumn(held, times.map((time, i) => [time, told.total.open_interest[i] ?? null]))]
-      : null,
-  );
-  made.pane(
-    "funding",
-    held && told && layers.has("funding")
-      ? [perColumn(held, times.map((time, i) => [time, told.total.funding_rate[i] ?? null]))]
-      : null,
-  );
+  const wanted: [PaneName, PaneValues[]][] = [];
+  if (held && totals && layers.has("totals")) {
+    const side = (name: "long_usd" | "short_usd") =>
+      perColumn(held, totals.map((one) => [Date.parse(one.start), one[name]]));
+    wanted.push(["totals", [side("long_usd"), side("short_usd")]]);
+  }
+  if (held && told) {
+    // A value that was known at the end of a step is that of the slot which begins there.
+    const known = (value: (i: number) => number | null) =>
+      perColumn(held, told.times.map((time, i) => [Date.parse(time), value(i)]));
+    if (layers.has("interest")) wanted.push(["interest", [known((i) => wholeInterest(told, i))]]);
+    if (layers.has("funding")) wanted.push(["funding", [known((i) => told.total.funding_rate[i] ?? null)]]);
+  }
+  made.showPanes(wanted);
+}
+
+/** Open interest of all venues; null where one of them is not known, which is no fall. */
+function wholeInterest(told: Series, i: number): number | null {
+  return told.total.venues_known[i] === told.venues.length ? (told.total.open_interest[i] ?? null) : null;
 }
 
 /** Values by time as values per column; of several in one slot the last stands. */

@@ -74,6 +74,7 @@ function label(
 ): void {
   context.globalAlpha = 1;
   context.lineWidth = 3 * ratio;
+  context.lineJoin = "round";
   context.strokeStyle = colours.background;
   context.strokeText(text, x, y);
   context.fillStyle = colours.text;

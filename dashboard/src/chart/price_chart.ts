@@ -27,7 +27,7 @@ import type { Theme } from "../data/colours";
 import { CHART_COLOURS, type ChartColours } from "./chart_colours";
 import { HeatmapPrimitive } from "./heatmap_primitive";
 import { BubblesPrimitive, FanPrimitive, LevelsPrimitive } from "./overlays";
-import { PROFILE_WIDTH, ProfilePrimitive } from "./profile_primitive";
+import { ProfilePrimitive } from "./profile_primitive";
 
 export type PaneName = "totals" | "interest" | "funding";
 
@@ -42,6 +42,7 @@ export interface Pointed {
   y: number;
 }
 
+const TITLES: Record<PaneName, string> = { totals: "", interest: "open interest", funding: "funding" };
 const PANE_HEIGHT = 0.16;
 const ROOM_RIGHT = 24;
 /** How much of the candles' range is shown above and below them, and at least as a share of the price. */
@@ -113,8 +114,7 @@ export class PriceChart {
     if (mark) {
       const decimals = priceDecimals(mark);
       this.candles.applyOptions({ priceFormat: { type: "price", precision: decimals, minMove: 10 ** -decimals } });
-      const last = heatmap.markPrice[heatmap.columns - 1]!;
-      this.tick(last);
+      this.tick(mark);
     }
     if (fit) this.fit();
   }
@@ -130,13 +130,13 @@ export class PriceChart {
     this.candles.update(this.forming);
   }
 
-  /** All columns, with room for the map by price. */
+  /** All columns, with room for the map by price where it is shown. */
   fit(): void {
     const { data } = this;
     if (!data) return;
-    const width = this.api.timeScale().width();
-    const spacing = (width - PROFILE_WIDTH - ROOM_RIGHT) / data.columns;
-    const right = (PROFILE_WIDTH + ROOM_RIGHT) / Math.max(spacing, 0.05);
+    const room = ROOM_RIGHT + this.profile.width(this.api.timeScale().width());
+    const spacing = (this.api.timeScale().width() - room) / data.columns;
+    const right = room / Math.max(spacing, 0.05);
     this.api.timeScale().setVisibleLogicalRange({ from: -0.5 as Logical, to: (data.columns - 0.5 + right) as Logical });
     this.candles.priceScale().applyOptions({ autoScale: true });
   }
@@ -204,21 +204,22 @@ export class PriceChart {
           });
   }
 
-  /** Show a pane of values per column, or remove it. Longs of `totals` are drawn downwards. */
-  pane(name: PaneName, values: readonly PaneValues[] | null): void {
-    const there = this.panes.get(name);
-    if (!values || !this.data) {
-      there?.forEach((series) => this.api.removeSeries(series));
-      this.panes.delete(name);
-      return;
+  /** Show panes of values per column, in this order. Longs of `totals` are drawn downwards. */
+  showPanes(wanted: readonly (readonly [PaneName, readonly PaneValues[]])[]): void {
+    const order = wanted.map(([name]) => name);
+    if (order.join() !== [...this.panes.keys()].join()) {
+      for (const series of [...this.panes.values()].flat()) this.api.removeSeries(series);
+      this.panes.clear();
+      for (const [name, values] of wanted) this.panes.set(name, this.added(name, values.length));
+      this.api.panes()[0]!.setStretchFactor(1);
     }
-    const lines = there ?? this.added(name, values.length);
-    lines.forEach((series, i) => {
-      const colour = name === "totals" ? (i === 0 ? this.colours.long : this.colours.short) : this.colours.accent;
-      series.applyOptions({ color: colour });
-      series.setData(this.points(values[i]!, name === "totals" && i === 0 ? -1 : 1));
-    });
-    this.panes.set(name, lines);
+    for (const [name, values] of wanted) {
+      this.panes.get(name)!.forEach((series, i) => {
+        const colour = name === "totals" ? (i === 0 ? this.colours.long : this.colours.short) : this.colours.accent;
+        series.applyOptions({ color: colour });
+        series.setData(this.points(values[i]!, name === "totals" && i === 0 ? -1 : 1));
+      });
+    }
   }
 
   private added(name: PaneName, many: number): ISeriesApi<"Line" | "Histogram">[] {
@@ -228,14 +229,15 @@ export class PriceChart {
       priceLineVisible: false,
       lastValueVisible: name !== "totals",
       priceFormat: { type: "custom" as const, formatter: format, minMove: name === "funding" ? 1e-6 : 1 },
+      title: TITLES[name],
     };
     const made = Array.from({ length: many }, () =>
       name === "totals"
         ? pane.addSeries(HistogramSeries, { ...options, base: 0 })
         : pane.addSeries(LineSeries, { ...options, lineWidth: 1 }),
     );
+    made[0]!.priceScale().applyOptions({ scaleMargins: { top: 0.2, bottom: 0.15 } });
     pane.setStretchFactor(PANE_HEIGHT);
-    this.api.panes()[0]!.setStretchFactor(1);
     return made as ISeriesApi<"Line" | "Histogram">[];
   }
 

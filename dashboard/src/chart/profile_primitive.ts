@@ -8,7 +8,8 @@ import { usd } from "../format";
 import { ChartPrimitive, type Surface } from "./chart_primitive";
 import type { ChartColours } from "./chart_colours";
 
-export const PROFILE_WIDTH = 170;
+const WIDTH = 170;
+const WIDEST_SHARE = 0.4;
 
 export interface ProfileLook {
   bins: readonly Bin[];
@@ -39,11 +40,16 @@ export class ProfilePrimitive extends ChartPrimitive {
     this.redraw();
   }
 
+  /** How much of a chart's width it takes, in pixels. */
+  width(ofChart: number): number {
+    return this.look ? Math.min(WIDTH, WIDEST_SHARE * ofChart) : 0;
+  }
+
   protected draw(surface: Surface): void {
     const { look } = this;
     if (!look || look.bins.length === 0) return;
     const { context, width, height, ratio } = surface;
-    const room = Math.min(PROFILE_WIDTH * ratio, width * 0.4);
+    const room = this.width(width / ratio) * ratio;
     const left = width - room;
     context.save();
     context.fillStyle = look.colours.background;
@@ -149,6 +155,7 @@ function caption(
   context.textBaseline = baseline;
   context.textAlign = "right";
   context.lineWidth = 3 * ratio;
+  context.lineJoin = "round";
   context.strokeStyle = colours.background;
   context.strokeText(text, width - 4 * ratio, y);
   context.fillStyle = colours.text;

@@ -147,9 +147,9 @@ export interface Liquidations {
     window: string;
     long_usd: number | null;
     short_usd: number | null;
-    headline: { percent: number; direction: PositionSide; small_denominator: boolean } | null;
+    headline: { percent: number | null; direction: PositionSide; small_denominator: boolean } | null;
     imbalance: number | null;
-    interval_90: [number | null, number | null];
+    interval_90: [number | null, number | null] | null;
     percentile: number | null;
   }[];
   not_in_lake: Skipped[];
@@ -213,9 +213,8 @@ export interface SqueezePath {
   horizon_seconds: number;
   farthest_price: Omit<Fan, "second">;
   forced: Omit<Fan, "second">;
-  duration_seconds: Omit<Fan, "second">;
   probability_more_than_doubled: number;
-  probability_deleveraged: number;
+  probability_deleveraged: number | null;
   probability_book_ends: number;
   fan: Fan[];
 }
@@ -231,7 +230,7 @@ export interface Squeeze {
   zones: Zone[];
   members: number;
   paths: SqueezePath[];
-  curve?: Curve;
+  envelope?: Curve;
   conditions: { horizon: string; touched: { price: number; probability: number }[] } | null;
 }
 
@@ -276,26 +275,35 @@ export interface Layers {
   coin: string;
   as_of: string;
   mark_price: number;
-  classes: { distances: number[]; turnovers: number[] };
+  model: string;
+  classes: {
+    distances: number[];
+    distance_bounds: Record<PositionSide, [number, number][]>;
+    turnovers: number[];
+  };
   grid: { width: number; first: number; count: number };
   venues: {
     venue: string;
     instrument: string;
     open_interest: number;
-    weights: { long: number[][]; short: number[][] };
+    weights: Record<PositionSide, number[][]>;
     standing: Packed;
   }[];
-  score: {
-    start: string[];
-    end: string[];
-    recorded_long: (number | null)[];
-    recorded_short: (number | null)[];
-    predicted: Packed[];
-    recorded_venues: string[];
-    baselines: { model: string; side: PositionSide; log_mae: number | null; rank_correlation: number | null; total_ratio: number | null }[];
-    note: string;
-  } | null;
-  score_missing?: string;
+  score: LayerScore | null;
+  score_reason: string | null;
+}
+
+export interface LayerScore {
+  step: string;
+  start: string[];
+  end: string[];
+  recorded_long: number[];
+  recorded_short: number[];
+  recorded_venues: string[];
+  floors: Record<PositionSide, number | null>;
+  predicted: (Packed & { venue: string })[];
+  baselines: { model: string; log_mae: number | null; rank_correlation: number | null; total_ratio: number | null }[];
+  note: string;
 }
 
 export interface ModelList {

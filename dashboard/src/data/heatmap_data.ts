@@ -117,6 +117,44 @@ function regular(sent: Sent, times: Float64Array): Heatmap {
   };
 }
 
+/**
+ * The cells of a heatmap without candles, on the axis and under the candles of another of the same step. Columns that only
+ * one of them has are there, and known as far as the cells are.
+ */
+export function underCandles(cells: Heatmap, candles: Heatmap): Heatmap {
+  if (cells.step % candles.step !== 0 && candles.step !== cells.step) return cells;
+  const start = Math.min(cells.start, candles.start);
+  const { step } = candles;
+  const end = Math.max(cells.start + (cells.columns - 1) * cells.step, candles.start + (candles.columns - 1) * step);
+  const columns = Math.round((end - start) / step) + 1;
+  const found: Heatmap = {
+    ...cells,
+    columns,
+    start,
+    step,
+    known: new Uint8Array(columns),
+    markPrice: new Float64Array(columns).fill(NaN),
+    open: new Float64Array(columns).fill(NaN),
+    high: new Float64Array(columns).fill(NaN),
+    low: new Float64Array(columns).fill(NaN),
+    close: new Float64Array(columns).fill(NaN),
+    long: new Float32Array(columns * cells.bins),
+    short: new Float32Array(columns * cells.bins),
+  };
+  const offset = Math.round((candles.start - start) / step);
+  for (const name of ["markPrice", "open", "high", "low", "close"] as const) found[name].set(candles[name], offset);
+  for (let column = 0; column < cells.columns; column++) {
+    if (!cells.known[column]) continue;
+    const place = Math.round((cells.start + column * cells.step - start) / step);
+    found.known[place] = 1;
+    found.markPrice[place] = cells.markPrice[column]!;
+    for (const side of ["long", "short"] as const) {
+      found[side].set(cells[side].subarray(column * cells.bins, (column + 1) * cells.bins), place * cells.bins);
+    }
+  }
+  return found;
+}
+
 /** Which positions are looked at. */
 export type Sides = "both" | "long" | "short";
 

@@ -13,12 +13,15 @@ export type Stress = "calm" | "thin" | "stressed" | "collapsed";
 
 export interface Asked {
   side: "up" | "down";
-  /** Where price is carried to, or how large the order is: the one that was dragged last; the other is null. */
+  /**
+   * Where price is carried to, or how large the order is: the one that was dragged last; the other is null. Both are
+   * null before anything was: then it is half of the order that reaches farthest.
+   */
   price: number | null;
   size: number | null;
 }
 
-export const asked = signal<Asked>({ side: "up", price: null, size: 50e6 });
+export const asked = signal<Asked>({ side: "up", price: null, size: null });
 export const stress = signal<Stress>("calm");
 export const passThrough = signal(1);
 
@@ -71,7 +74,7 @@ export function reachedAt(curve: Curve, reached: number): Point | null {
   for (let i = 1; i < price.length; i++) {
     if (ascending ? price[i]! < reached : price[i]! > reached) continue;
     const share = Math.log(reached / price[i - 1]!) / Math.log(price[i]! / price[i - 1]!);
-    const inside = Math.min(1, Math.max(0, share));
+    const inside = Number.isNaN(share) ? 1 : Math.min(1, Math.max(0, share)); // a jump has no width
     return pointAt(curve, i - 1, inside, between(curve.push, i - 1, inside));
   }
   return null;
@@ -94,10 +97,10 @@ function pointAt(curve: Curve, at: number, share: number, size: number): Point {
 
 /** The point that is asked for, price and size each following from the other. */
 export const point = computed<Point | null>(() => {
-  const curve = squeeze.value?.curve;
+  const curve = squeeze.value?.envelope;
   if (!curve || curve.price.length === 0) return null;
   const { price, size } = asked.value;
-  return price !== null ? reachedAt(curve, price) : landingOf(curve, size ?? 0);
+  return price !== null ? reachedAt(curve, price) : landingOf(curve, size ?? curve.push[curve.push.length - 1]! / 2);
 });
 
 const settled = signal<number | null>(null);

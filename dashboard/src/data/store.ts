@@ -14,7 +14,7 @@ import type {
   Positions,
   Series,
 } from "./api_types";
-import { Levels, parseHeatmap, type Heatmap } from "./heatmap_data";
+import { Levels, parseHeatmap, underCandles, type Heatmap } from "./heatmap_data";
 import { resource } from "./resource";
 import { liveMap } from "./stream";
 
@@ -55,19 +55,38 @@ export function historyDays(): string {
   return `${Math.ceil((WARM_UP + lengthOf(range.value)) / DAY)}d`;
 }
 
+/** Distance of columns. */
+const step = computed(() => RANGES[range.value][kind.value]);
+
 export const heatmap = resource<{ heatmap: Heatmap; levels: Levels }>((signal) => {
-  const { step } = RANGES[range.value];
-  const length = lengthOf(step);
+  const length = lengthOf(step.value);
   const start = Math.floor((end.value - lengthOf(range.value)) / length) * length;
-  const asked: Parameters =
-    kind.value === "measured"
-      ? { coin: coin.value, at: iso(end.value), start: iso(start), step, format: "binary" }
-      : { ...which(), history: historyDays(), start: iso(start), step, format: "binary" };
-  return askBytes(kind.value === "measured" ? "measured/heatmap" : "heatmap", asked, signal).then((bytes) => {
-    const parsed = parseHeatmap(bytes);
-    return { heatmap: parsed, levels: new Levels(parsed) };
-  });
+  const modelled: Parameters = {
+    ...which(),
+    history: historyDays(),
+    start: iso(start),
+    step: step.value,
+    format: "binary",
+  };
+  const asked = askBytes("heatmap", modelled, signal).then(parseHeatmap);
+  if (kind.value === "modelled") return asked.then(withLevels);
+  const measured: Parameters = {
+    coin: coin.value,
+    at: iso(end.value),
+    history: range.value,
+    step: step.value,
+    format: "binary",
+  };
+  // Measured maps have no candles: those of the modelled are drawn over them, where there are any.
+  return Promise.all([
+    askBytes("measured/heatmap", measured, signal).then(parseHeatmap),
+    asked.catch(() => null),
+  ]).then(([cells, candles]) => withLevels(candles ? underCandles(cells, candles) : cells));
 });
+
+function withLevels(parsed: Heatmap): { heatmap: Heatmap; levels: Levels } {
+  return { heatmap: parsed, levels: new Levels(parsed) };
+}
 
 export const map = resource<MapObject>((signal) =>
   kind.value === "measured"
@@ -93,7 +112,6 @@ effect(() => {
 });
 
 export const liquidations = resource<Liquidations>((signal) => {
-  const { step } = RANGES[range.value];
   return ask(
     "liquidations",
     {
@@ -101,7 +119,7 @@ export const liquidations = resource<Liquidations>((signal) => {
       venues: venueParameter(),
       since: iso(end.value - lengthOf(range.value)),
       until: at.value ? iso(end.value) : null,
-      interval: step,
+      interval: step.value,
       largest: BUBBLES,
     },
     signal,
@@ -112,7 +130,7 @@ export const series = resource<Series>((signal) =>
   shown.value.has("interest") || shown.value.has("funding")
     ? ask(
         "series",
-        { coin: coin.value, venues: venueParameter(), at: iso(end.value), history: range.value, step: RANGES[range.value].step },
+        { coin: coin.value, venues: venueParameter(), at: iso(end.value), history: range.value, step: step.value },
         signal,
       )
     : null,

@@ -32,7 +32,7 @@ export function placeOf(heatmap: Heatmap, ms: number): number {
 /** What was traded during a column's slot; null where nothing is known of it. */
 export function candleOf(heatmap: Heatmap, column: number): Candle | null {
   const after = column + 1;
-  if (after >= heatmap.columns || !heatmap.known[after] || Number.isNaN(heatmap.open[after]!)) return null;
+  if (after >= heatmap.columns || Number.isNaN(heatmap.open[after]!)) return null;
   return {
     open: heatmap.open[after]!,
     high: heatmap.high[after]!,

@@ -11,13 +11,14 @@ const BOTTOM = 22;
 const TOP = 8;
 
 export function EnvelopePlot({ one }: { one: Squeeze }) {
-  const { curve } = one;
-  if (!curve || curve.price.length < 2) return <p class="missing">The server sent no curve.</p>;
+  const { envelope: curve } = one;
+  if (!curve || curve.price.length < 2) return <p class="missing">The server sent no envelope.</p>;
   const distances = curve.price.map((at) => Math.abs(at / one.mark_price - 1));
   const farthest = distances[distances.length - 1]!;
-  const highest = Math.max(...curve.absorbed, ...curve.forced, 1);
+  // What is forced far away may dwarf the rest: its line leaves the picture.
+  const highest = Math.max(...curve.absorbed, 1.2 * curve.push[curve.push.length - 1]!, 1);
   const x = (distance: number) => LEFT + ((WIDTH - LEFT - 6) * distance) / farthest;
-  const y = (value: number) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * Math.min(value, highest)) / highest;
+  const y = (value: number) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * value) / highest;
   const line = (values: readonly number[]) =>
     values.map((value, i) => `${i ? "L" : "M"}${x(distances[i]!).toFixed(1)},${y(value).toFixed(1)}`).join("");
   const at = point.value;
@@ -66,9 +67,14 @@ export function EnvelopePlot({ one }: { one: Squeeze }) {
             {percent((one.side === "up" ? 1 : -1) * share * farthest, 0, true)}
           </text>
         ))}
-        <path class="line absorbed" d={line(curve.absorbed)} />
-        <path class={`line forced ${one.position_side}`} d={line(curve.forced)} />
-        <path class="line push" d={line(curve.push)} />
+        <clipPath id="inside">
+          <rect x={LEFT} y={TOP} width={WIDTH - LEFT - 6} height={HEIGHT - BOTTOM - TOP} />
+        </clipPath>
+        <g clip-path="url(#inside)">
+          <path class="line absorbed" d={line(curve.absorbed)} />
+          <path class={`line forced ${one.position_side}`} d={line(curve.forced)} />
+          <path class="line push" d={line(curve.push)} />
+        </g>
         {at && (
           <g class="here">
             <line x1={x(Math.abs(at.price / one.mark_price - 1))} x2={x(Math.abs(at.price / one.mark_price - 1))} y1={TOP} y2={HEIGHT - BOTTOM} />

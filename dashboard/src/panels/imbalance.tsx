@@ -36,14 +36,14 @@ export function Imbalance() {
                 key={one.window}
                 name={one.window}
                 value={one.imbalance === null ? null : -one.imbalance}
-                band={[negative(one.interval_90[1]), negative(one.interval_90[0])]}
+                band={one.interval_90 && [negative(one.interval_90[1]), negative(one.interval_90[0])]}
                 left={`longs ${usd(one.long_usd)}`}
                 right={`shorts ${usd(one.short_usd)}`}
                 note={
                   one.long_usd === null
                     ? "nothing was recorded"
                     : one.headline
-                      ? `headline ratio ${one.headline.percent.toFixed(0)} % ${one.headline.direction}${one.headline.small_denominator ? ", small denominator" : ""}${one.percentile === null ? "" : ` · percentile ${percent(one.percentile, 0)}`}`
+                      ? `headline ratio ${one.headline.percent === null ? "∞" : one.headline.percent.toFixed(0)} % ${one.headline.direction}${one.headline.small_denominator ? ", small denominator" : ""}${one.percentile === null ? "" : ` · percentile ${percent(one.percentile, 0)}`}`
                       : "too little for a ratio"
                 }
               />

@@ -16,6 +16,9 @@ const STRESSES: readonly (readonly [Stress, string, string])[] = [
   ["collapsed", "Collapsed", "10 % of the depth is left"],
 ];
 
+/** How many zones are listed. */
+const ZONES = 8;
+
 /** The slider's ends: an order's size in USD, by powers of ten. */
 const [LEAST, MOST] = [5, 10.5];
 
@@ -33,7 +36,7 @@ export function Squeeze() {
           ["down", "▼ Down: longs"],
         ]}
         value={asked.value.side}
-        choose={(side) => (asked.value = { side, price: null, size: point.value?.size ?? asked.value.size ?? 50e6 })}
+        choose={(side) => (asked.value = { side, price: null, size: null })}
       />
       <Choice label="Depth" options={STRESSES} value={stress.value} choose={(one) => (stress.value = one)} />
       <label class="slider">
@@ -123,9 +126,15 @@ function Zones({ one }: { one: SqueezeObject }) {
   if (one.zones.length === 0) {
     return <p class="note">No zone in which forced orders would carry price on by themselves.</p>;
   }
+  const largest = [...one.zones]
+    .sort((a, b) => b.forced - a.forced)
+    .slice(0, ZONES)
+    .sort((a, b) => Math.abs(a.trigger_price - one.mark_price) - Math.abs(b.trigger_price - one.mark_price));
   return (
     <>
-      <h3>Self-sustaining zones</h3>
+      <h3>
+        Self-sustaining zones{one.zones.length > ZONES && `, the ${ZONES} largest of ${one.zones.length}`}
+      </h3>
       <table>
         <thead>
           <tr>
@@ -136,7 +145,7 @@ function Zones({ one }: { one: SqueezeObject }) {
           </tr>
         </thead>
         <tbody>
-          {one.zones.map((zone) => (
+          {largest.map((zone) => (
             <tr
               key={zone.trigger_price}
               class="clickable"
