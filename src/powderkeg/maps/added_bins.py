@@ -51,13 +51,16 @@ def covering(width: float, grids: Sequence[PriceGrid], shifts: Sequence[float]) 
 
 
 def add_shifted(out: np.ndarray, grid: PriceGrid, own: PriceGrid, mass: np.ndarray, shift: float) -> None:
-    """Add a side's bins to `out`, moved by `shift` bins; the fraction goes to the upper of two bins."""
+    """Add bins, the last axis of `mass`, to those of `out`, moved by `shift` bins.
+
+    The fraction of the shift goes to the upper of two bins.
+    """
     whole = math.floor(shift)
     fraction = shift - whole
     start = own.first + whole - grid.first
-    out[start : start + own.count] += (1 - fraction) * mass
+    out[..., start : start + own.count] += (1 - fraction) * mass
     if fraction:
-        out[start + 1 : start + 1 + own.count] += fraction * mass
+        out[..., start + 1 : start + 1 + own.count] += fraction * mass
 
 
 def shares_of(open_interest: Sequence[float]) -> list[float]:
