@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from powderkeg.errors import InputError
@@ -11,15 +11,19 @@ from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap, aggregated_heatmap, known_heatmaps
 from powderkeg.maps.aggregated_map import AggregatedMap, aggregated_map
 from powderkeg.maps.coin_frames import STALE, coin_frames, skipped_json
-from powderkeg.maps.map_run import MapRun, map_run
+from powderkeg.maps.map_run import MapRun
+from powderkeg.maps.venue_models import VenueModels
 from powderkeg.model.times import MINUTE
 from powderkeg.model.window import Window
+from powderkeg.server.answers import json_bytes
 from powderkeg.server.bounded_cache import BoundedCache
 from powderkeg.server.problems import RequestError
 from powderkeg.venues.registry import venue, venues, venues_with_history
 from powderkeg.venues.venue import Venue
 
 BAR = 5 * MINUTE
+CALIBRATED = "calibrated"
+UNCALIBRATED = VenueModels()
 _TABLES = ("bars", "mark_bars", "mark_prices", "open_interest", "funding")
 
 
@@ -38,14 +42,14 @@ class MapRequest:
     history
         How much before it the map grows from, in milliseconds.
     model
-        Name of the model.
+        Name of the model; None for that of `CoinMaps.model_of`.
     """
 
     coin: str
     venues: tuple[str, ...]
     end: int
     history: int
-    model: str
+    model: str | None = None
 
 
 _Key = tuple[MapRequest, tuple[Hashable, ...]]
@@ -92,20 +96,57 @@ class CoinMaps:
     ----------
     lake
         Where the rows are.
+    models
+        Calibrations, if there are any.
     runs, heatmaps
-        How many of each are kept.
+        How many of each are kept; of maps four times as many as of runs, of their JSON as many.
     """
 
-    def __init__(self, lake: Lake, *, runs: int = 16, heatmaps: int = 4) -> None:
+    def __init__(
+        self, lake: Lake, models: VenueModels = UNCALIBRATED, *, runs: int = 16, heatmaps: int = 4
+    ) -> None:
         self.lake = lake
+        self.models = models
         self.maps: BoundedCache[CoinMap] = BoundedCache(4 * runs)
+        self.answers: BoundedCache[bytes] = BoundedCache(runs)
         self.runs: BoundedCache[CoinRuns] = BoundedCache(runs)
         self.heatmaps: BoundedCache[CoinHeatmap] = BoundedCache(heatmaps)
 
+    def model_of(self, request: MapRequest) -> str:
+        """Return the model that a request is answered with.
+
+        Without one it is ``calibrated`` where there are parameters for one of its venues at least, and
+        ``worlds`` otherwise. Under ``calibrated`` the map of a venue without parameters is that of
+        ``worlds``; the `model` of the answer names what was drawn, and its notes who lacks bands.
+
+        Raises
+        ------
+        RequestError
+            ``calibrated`` is asked for, and there are no parameters for any of the venues.
+        """
+        possible = any(self.models.calibration(name) is not None for name in request.venues)
+        if request.model is None:
+            return CALIBRATED if possible else self.models.name
+        if request.model == CALIBRATED and not possible:
+            given = ", ".join(self.models.calibrations) or "no venue"
+            raise RequestError(
+                404,
+                "not_calibrated",
+                f"model: 'calibrated' needs parameters for {' or '.join(request.venues)}; the server has "
+                f"them for {given}. Fit them with powderkeg calibrate, and start it with --parameters FILE",
+                "model",
+            )
+        return request.model
+
     def map(self, request: MapRequest) -> CoinMap:
         """Return the map; raises `RequestError` where no venue has what it needs, `LakeError` as the lake."""
+        return self._map(self._key(request))
+
+    def map_json(self, request: MapRequest) -> bytes:
+        """Return `CoinMap.as_json` of the map as JSON: bands on every bin take longer than the map itself."""
         key = self._key(request)
-        return self.maps.get(key, lambda: self._made_map(key))
+        found = self._map(key)
+        return self.answers.get(key, lambda: json_bytes(found.as_json()))
 
     def heatmap(self, request: MapRequest, start: int | None, step: int | None) -> CoinHeatmap:
         """Return the heatmap from `start` to the request's end, one column every `step` milliseconds.
@@ -117,6 +158,9 @@ class CoinMaps:
         """
         key = self._key(request)
         return self.heatmaps.get((*key, start, step), lambda: self._made_heatmap(key, start, step))
+
+    def _map(self, key: _Key) -> CoinMap:
+        return self.maps.get(key, lambda: self._made_map(key))
 
     def _made_map(self, key: _Key) -> CoinMap:
         found = self._runs(key, STALE)
@@ -148,10 +192,12 @@ class CoinMaps:
             )
         except InputError as error:
             raise RequestError(404, "not_in_data", str(error)) from error
-        return CoinRuns(tuple(map_run(frame, request.model) for frame in frames), skipped)
+        models = self.models if request.model == CALIBRATED else VenueModels(str(request.model))
+        return CoinRuns(tuple(models.runs(frames)), skipped)
 
     def _key(self, request: MapRequest) -> _Key:
-        """Return the request with what the lake holds of its markets now."""
+        """Return the request, its model named, with what the lake holds of its markets now."""
+        request = replace(request, model=self.model_of(request))
         held = tuple(
             (summary.key, summary.rows, summary.parts, summary.size, summary.covered)
             for name in request.venues

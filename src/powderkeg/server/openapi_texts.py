@@ -89,3 +89,9 @@ INSTRUMENT = {"venue": "bybit", "symbol": "BTCUSDT", "base": "BTC", "quote": "US
 DATASET = {"table": "bars", "venue": "bybit", "symbol": "BTCUSDT", "variant": "5m", "rows": 8640}
 POSITION = {"rank": 1, "account": "a1b2c3", "position_side": "long", "notional": 1.1e6, "distance": -0.03}
 FRESH = {"venue": "bybit", "table": "bars", "last": "2026-02-10T11:55:00Z"}
+MODEL = {
+    "name": "calibrated",
+    "default": True,
+    "parameter_hash": "c58b1ed1f5cb9a54",
+    "calibrations": [{"venue": "bybit", "fitted_until": "2026-02-01T00:00:00Z", "coverage": [0.2, 0.5]}],
+}

@@ -56,6 +56,7 @@ class _ServerCollector(Collector):
     def __init__(self, maps: CoinMaps, live: LiveEvents) -> None:
         self._caches: dict[str, BoundedCache[Any]] = {
             "maps": maps.maps,
+            "answers": maps.answers,
             "runs": maps.runs,
             "heatmaps": maps.heatmaps,
         }
