@@ -164,8 +164,8 @@ Parameters = Annotated[
     typer.Option(
         "--parameters",
         metavar="[VENUE=]FILE",
-        help="Calibration written by `powderkeg calibrate`, for all venues or for one. Repeatable. It "
-        "replaces --model there, and adds bands and the notional expected to be forced.",
+        help="Calibration written by `powderkeg calibrate`: FILE for all venues, VENUE=FILE for one. "
+        "Repeatable. It replaces --model there, and adds bands and the notional expected to be forced.",
         show_default=False,
     ),
 ]
