@@ -88,6 +88,8 @@ def test_a_heatmap_and_a_squeeze_are_of_the_same_model(
     (told,) = got(calibrated, f"squeeze?coin=BTC&{VENUES}&push=2e6&side=down")["squeezes"]
     assert told["members"] == 16
     assert any("each member of the calibration" in note for note in told["provenance"]["notes"])
+    refused = calibrated.get(f"/v1/squeeze?coin=BTC&{VENUES}&push=2e6&pass_through=0.5")
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "pass_through")
 
 
 def test_the_stream_tells_of_the_default_model(filled: FilledLake, both: VenueModels) -> None:

@@ -119,7 +119,12 @@ class SqueezeQuery(MapQuery):
         Field(description="What is left of depth: 100, 70, 40 or 10 %."),
     ] = "calm"
     pass_through: Annotated[
-        float, Field(ge=0, le=1, description="Share of standing notional that is really forced.")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of standing notional that is really forced; a calibrated map holds its own.",
+        ),
     ] = 1.0
     horizon: Annotated[str, Field(max_length=10, description="For touch probabilities.")] = "1d"
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="For depths of members.")] = 0
