@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from powderkeg.core.calibration import SideCalibration
+from powderkeg.core.laws import Law
+from powderkeg.maps.calibrated_model import Calibration
 from powderkeg.maps.map_run import map_run
 from powderkeg.model.arrays import FloatArray
 from powderkeg.model.market_frame import LiquidationTotals, MarketFrame
@@ -71,6 +74,16 @@ def market_with_liquidations(share: float = 0.1, days: int = 45) -> MarketFrame:
         predicted.short_notional * noise[1],
     )
     return replace(market, liquidations=totals)
+
+
+def made_calibration(instrument: str, pass_through: float = 0.2, members: int = 16) -> Calibration:
+    """Return a calibration that nobody has fitted: members around the prior, and a share of it forced."""
+    spread = np.linspace(0.7, 1.3, members)
+    laws = tuple(Law(0.25 * factor, 0.9, diffuse_share=0.1) for factor in spread.tolist())
+    side = SideCalibration(1, laws, pass_through * spread, np.ones((16, 4)), 300.0, 30, {0: 2.0, 1: 1.0})
+    return Calibration(
+        instrument, START, START + 30 * DAY, DAY, 0, (side, side), np.full(members, 0.5), ("made",), "0"
+    )
 
 
 def flat_market(

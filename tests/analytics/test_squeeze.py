@@ -15,7 +15,7 @@ from powderkeg.analytics.squeeze import Squeeze, asked_sides, squeeze
 from powderkeg.analytics.squeeze_picture import draw_squeeze
 from powderkeg.errors import InputError
 from powderkeg.maps.liquidation_map import LiquidationMap
-from powderkeg.maps.map_ensemble import MapEnsemble
+from powderkeg.maps.map_ensemble import ForcedPart, MapEnsemble
 from powderkeg.model.depth_curve import DepthCurve, Direction
 from powderkeg.model.price_grid import PriceGrid
 from powderkeg.model.provenance import Provenance
@@ -37,7 +37,7 @@ def made_map(*, wall: float = 150e6, share: float | None = None) -> LiquidationM
     if share is not None:
         standing = np.broadcast_to(np.array([long, short]), (8, 2, 201))
         factors = share * np.linspace(0.9, 1.1, 8)[:, None, None]
-        ensemble = MapEnsemble(standing, standing * factors, np.ones(2), 0)
+        ensemble = MapEnsemble(standing, (ForcedPart(standing * factors, np.ones(2)),), 0, "made")
     return LiquidationMap(
         instrument="made:X",
         as_of=1_770_724_800_000,

@@ -96,8 +96,8 @@ def test_positions_are_what_the_command_prints_under_pseudonyms(
 def test_every_endpoint_is_described_with_what_it_takes_and_how_it_refuses(client: TestClient) -> None:
     document = client.get("/v1/openapi.json").json()
     assert {path.removeprefix("/v1/") for path in document["paths"]} == {
-        *("instruments", "coverage", "map", "heatmap", "clusters", "imbalance", "squeeze", "positions"),
-        *("liquidations", "liquidations/events", "health", "metrics", "series"),
+        *("instruments", "coverage", "map", "heatmap", "clusters", "imbalance", "squeeze", "models"),
+        *("positions", "liquidations", "liquidations/events", "health", "metrics", "series"),
         *("measured/map", "measured/heatmap", "layers"),
     }
     for path, operations in document["paths"].items():

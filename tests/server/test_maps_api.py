@@ -247,7 +247,7 @@ def test_a_map_is_computed_once_for_a_bar(client: TestClient, filled: FilledLake
         return [
             float(line[1])
             for line in lines
-            if re.fullmatch(r'powderkeg_server_cache_(hits|misses)_total{cache="maps"}', line[0])
+            if re.fullmatch(r'powderkeg_server_cache_(hits|misses)_total{cache="answers"}', line[0])
         ]
 
     for minutes in (0, 1, 4):

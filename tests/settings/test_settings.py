@@ -30,6 +30,7 @@ def test_the_environment_goes_before_the_file_and_an_option_before_both(
     Path("powderkeg.toml").write_text(
         'lake = "in-file"\ncoins = ["BTC", "ETH"]\n[record]\nflush_seconds = 2\n'
         '[venues.okx]\nsymbols = ["BTC-USDT-SWAP"]\nurls = { rest = "http://127.0.0.1:1" }\n'
+        '[parameters]\nall = "~/btc.toml"\nokx = "okx.toml"\n'
     )
     settings = read_settings()
     assert settings.lake == Path("in-file")
@@ -37,6 +38,7 @@ def test_the_environment_goes_before_the_file_and_an_option_before_both(
     assert settings.urls("okx") == {"rest": "http://127.0.0.1:1"}
     assert settings.symbols("okx") == ("BTC-USDT-SWAP",)
     assert settings.symbols("gate") == ("BTC", "ETH")
+    assert settings.parameter_paths == {"all": tmp_path / "btc.toml", "okx": Path("okx.toml")}
     monkeypatch.setenv("POWDERKEG_LAKE", "in-environment")
     monkeypatch.setenv("POWDERKEG_RECORD__FLUSH_SECONDS", "3")
     assert read_settings().lake == Path("in-environment")

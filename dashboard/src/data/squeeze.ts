@@ -6,7 +6,7 @@ import type { FanLook } from "../chart/overlays";
 import type { Curve, Squeeze, SqueezeAnswer } from "./api_types";
 import { ask } from "./api";
 import { resource } from "./resource";
-import { end, historyDays } from "./store";
+import { end, historyDays, map } from "./store";
 import { coin, kind, model, panel, venueParameter } from "../state";
 
 export type Stress = "calm" | "thin" | "stressed" | "collapsed";
@@ -25,6 +25,9 @@ export const asked = signal<Asked>({ side: "up", price: null, size: null });
 export const stress = signal<Stress>("calm");
 export const passThrough = signal(1);
 
+/** Whether the map holds its own share of what is really forced. */
+export const isCalibrated = computed(() => map.value.value?.clusters.some((one) => one.expected_forced !== undefined) ?? false);
+
 function parameters() {
   return {
     coin: coin.value,
@@ -33,7 +36,7 @@ function parameters() {
     history: historyDays(),
     model: model.value || null,
     stress: stress.value,
-    pass_through: passThrough.value,
+    pass_through: isCalibrated.value ? null : passThrough.value,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { useSignalEffect } from "@preact/signals";
 
-import { asked, passThrough, path, paths, point, settle, squeeze, squeezes, stress, type Stress } from "../data/squeeze";
+import { asked, isCalibrated, passThrough, path, paths, point, settle, squeeze, squeezes, stress, type Stress } from "../data/squeeze";
 import type { Squeeze as SqueezeObject } from "../data/api_types";
 import { percent, price, usd } from "../format";
 import { kind } from "../state";
@@ -39,20 +39,27 @@ export function Squeeze() {
         choose={(side) => (asked.value = { side, price: null, size: null })}
       />
       <Choice label="Depth" options={STRESSES} value={stress.value} choose={(one) => (stress.value = one)} />
-      <label class="slider">
-        <span>Really forced of what stands</span>
-        <input
-          type="range"
-          min="0"
-          max="1"
-          step="0.05"
-          value={passThrough.value}
-          onChange={(event) => (passThrough.value = Number(event.currentTarget.value))}
-        />
-        <output>{percent(passThrough.value, 0)}</output>
-      </label>
+      {!isCalibrated.value && <PassThrough />}
       <Loaded of={squeezes}>{() => (squeeze.value ? <Explorer one={squeeze.value} /> : <p>No answer.</p>)}</Loaded>
     </>
+  );
+}
+
+/** A calibrated map holds its own. */
+function PassThrough() {
+  return (
+    <label class="slider">
+      <span>Really forced of what stands</span>
+      <input
+        type="range"
+        min="0"
+        max="1"
+        step="0.05"
+        value={passThrough.value}
+        onChange={(event) => (passThrough.value = Number(event.currentTarget.value))}
+      />
+      <output>{percent(passThrough.value, 0)}</output>
+    </label>
   );
 }
 

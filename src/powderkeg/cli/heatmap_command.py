@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from powderkeg.cli import options
+from powderkeg.cli import model_options, options
 from powderkeg.cli.map_source import Coin
 from powderkeg.cli.measured_source import MeasurableSource
 
@@ -51,15 +51,14 @@ def heatmap(
     from powderkeg.cli.terminal import print_heatmap, print_json, print_written, working
     from powderkeg.maps.aggregated_heatmap import aggregated_heatmap, known_heatmaps
     from powderkeg.maps.coin_frames import skipped_json
-    from powderkeg.maps.map_run import map_run
     from powderkeg.maps.table_file import write_table
     from powderkeg.model.times import milliseconds
 
     if market.is_measured:
-        options.refuse_model(model, parameters)
+        model_options.refuse_model(model, parameters)
         _show_measured(market, coin, (start, end, step), as_json=as_json, plot=plot, output=output)
         return
-    chosen = options.chosen_model(model, parameters)
+    chosen = model_options.chosen_models(model, parameters)
     skipped: dict[str, str] = {}
     if coin is None:
         with working("Reading the files"):
@@ -69,7 +68,7 @@ def heatmap(
         # Who broke off long ago was there before.
         frames, skipped = market.from_lake(coin, until, keep_late=True)
     with working(f"Running the model over {sum(map(len, frames)):,} bars"):
-        runs = [map_run(frame, chosen) for frame in frames]
+        runs = model_options.runs_of(chosen, frames)
         summed = None
         if coin is None:
             result = runs[0].heatmap(start, end, step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from powderkeg.cli import options
+from powderkeg.cli import model_options, options
 from powderkeg.cli.map_source import Coin
 from powderkeg.cli.measured_source import MeasurableSource
 
@@ -37,14 +37,13 @@ def liquidation_map(
     from powderkeg.cli.terminal_layers import print_layers
     from powderkeg.maps.aggregated_map import aggregated_map
     from powderkeg.maps.coin_frames import skipped_json
-    from powderkeg.maps.map_run import map_run
     from powderkeg.model.times import milliseconds
 
     if market.is_measured:
-        options.refuse_model(model, parameters)
+        model_options.refuse_model(model, parameters)
         _show_measured(market, coin, at, as_json=as_json, plot=plot)
         return
-    chosen = options.chosen_model(model, parameters)
+    chosen = model_options.chosen_models(model, parameters)
     skipped: dict[str, str] = {}
     if coin is None:
         with working("Reading the files"):
@@ -53,7 +52,7 @@ def liquidation_map(
         frames, skipped = market.from_lake(coin, None if at is None else milliseconds(at, "--at"))
         at = None  # the frames end there
     with working(f"Running the model over {sum(map(len, frames)):,} bars"):
-        maps = [map_run(frame, chosen).map(at) for frame in frames]
+        maps = [run.map(at) for run in model_options.runs_of(chosen, frames)]
         summed = None if coin is None else aggregated_map(maps, coin.upper())
     result = maps[0] if summed is None else summed.total
     if plot:

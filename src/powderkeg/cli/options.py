@@ -15,7 +15,6 @@ import typer
 from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
-    from powderkeg.maps.calibrated_model import Calibration
     from powderkeg.model.market_frame import MarketFrame
 
 
@@ -161,11 +160,13 @@ Model = Annotated[
     ModelName, typer.Option("--model", help="Model of where positions stand; see `powderkeg models`.")
 ]
 Parameters = Annotated[
-    Path | None,
+    list[str] | None,
     typer.Option(
         "--parameters",
-        help="Calibration written by `powderkeg calibrate`; replaces --model, and adds bands and the "
-        "notional expected to be forced.",
+        metavar="[VENUE=]FILE",
+        help="Calibration written by `powderkeg calibrate`: FILE for all venues, VENUE=FILE for one. "
+        "Repeatable. It replaces --model there, and adds bands and the notional expected to be forced.",
+        show_default=False,
     ),
 ]
 AsOf = Annotated[
@@ -284,19 +285,3 @@ def market_command(command: Callable[..., None]) -> Callable[..., None]:
     keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own.values()]
     run.__signature__ = inspect.Signature([*required, *keyword_only, *others])  # type: ignore[attr-defined]
     return run
-
-
-def refuse_model(model: ModelName, parameters: Path | None) -> None:
-    """Raise InputError for a model or parameters where positions are counted."""
-    if model is not ModelName.WORLDS or parameters is not None:
-        option = "--model" if parameters is None else "--parameters"
-        raise InputError(f"{option} is of modelled maps; this one is counted from positions")
-
-
-def chosen_model(model: ModelName, parameters: Path | None) -> str | Calibration:
-    """Return the calibration of a file where one is given, else the name of the model."""
-    if parameters is None:
-        return model.value
-    from powderkeg.maps.parameter_file import read_calibration
-
-    return read_calibration(parameters)

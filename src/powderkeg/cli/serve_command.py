@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from powderkeg.cli import lake_options
+from powderkeg.cli import lake_options, model_options, options
 from powderkeg.errors import MissingExtraError
 
 
@@ -25,13 +25,15 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    parameters: options.Parameters = None,
     lake: lake_options.LakePath = None,
     settings: lake_options.SettingsPath = None,
 ) -> None:
     """Serve maps, heatmaps, liquidations and positions of the lake over HTTP, until told to stop.
 
-    It reads the lake and asks no venue; `powderkeg record` beside it keeps the lake growing. Endpoints are in
-    docs/server.md, and described at /v1/openapi.json.
+    It reads the lake and asks no venue; `powderkeg record` beside it keeps the lake growing. With
+    --parameters, or the setting `parameters`, maps are calibrated ones unless another model is asked for.
+    Endpoints are in docs/server.md, and described at /v1/openapi.json.
 
     Example: powderkeg serve --port 8321
     """
@@ -40,11 +42,14 @@ def serve(
         import uvicorn
     except ImportError:
         raise MissingExtraError("the server is not installed: pip install 'powderkeg[server]'") from None
+    from powderkeg.maps.venue_models import read_venue_models
     from powderkeg.server.application import application
     from powderkeg.server.server_rules import ServerRules
 
     rules = ServerRules(host=host, token=token)
-    app = application(lake_options.lake_of(lake_options.settings_of(settings, lake)), rules)
+    chosen = lake_options.settings_of(settings, lake)
+    models = read_venue_models(model_options.parameter_files(parameters) or chosen.parameter_paths)
+    app = application(lake_options.lake_of(chosen), rules, models=models)
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"Serving the lake at http://{shown}:{port}/v1 until Ctrl-C; /v1/openapi.json describes it.")
     uvicorn.run(

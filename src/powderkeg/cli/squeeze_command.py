@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from powderkeg.cli import options
+from powderkeg.cli import model_options, options
 from powderkeg.cli.map_source import Coin
 from powderkeg.cli.measured_source import MeasurableSource
 from powderkeg.cli.squeeze_source import Drawn, crowding_of, depth_of, drawn_map
@@ -140,9 +140,9 @@ def squeeze(
     from powderkeg.cli.terminal_squeeze import print_squeezes
 
     if market.is_measured:
-        options.refuse_model(model, parameters)
+        model_options.refuse_model(model, parameters)
     with working("Making the map"):
-        drawn = drawn_map(market, coin, at, options.chosen_model(model, parameters))
+        drawn = drawn_map(market, coin, at, model_options.chosen_models(model, parameters))
     prices, pushes = tuple(to or ()), tuple(push or ())
     if on is not None and not (pushes and drawn.layers):
         raise InputError(f"--on {on}: needs --push, and a coin whose map is the sum of several venues")

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from powderkeg.cli import options
+from powderkeg.cli import model_options, options
 from powderkeg.cli.measured_source import MeasurableSource
 from powderkeg.errors import InputError
 
 if TYPE_CHECKING:
     from powderkeg.core.crowding import MeasuredCrowding, ModelledCrowding
     from powderkeg.lake.market_lake import Lake
-    from powderkeg.maps.calibrated_model import Calibration
     from powderkeg.maps.liquidation_map import LiquidationMap
     from powderkeg.maps.map_run import MapRun
+    from powderkeg.maps.venue_models import VenueModels
     from powderkeg.model.account_positions import PositionSnapshot
     from powderkeg.model.depth_curve import DepthCurve, Direction
     from powderkeg.model.market_frame import MarketFrame
@@ -48,10 +48,9 @@ class Drawn:
     snapshot: PositionSnapshot | None = None
 
 
-def drawn_map(market: MeasurableSource, coin: str | None, at: str | None, model: str | Calibration) -> Drawn:
+def drawn_map(market: MeasurableSource, coin: str | None, at: str | None, models: VenueModels) -> Drawn:
     """Return the map of the options, and what else of its source a squeeze asks for."""
     from powderkeg.maps.aggregated_map import aggregated_map
-    from powderkeg.maps.map_run import map_run
     from powderkeg.model.times import milliseconds
     from powderkeg.venues.registry import venues
 
@@ -64,10 +63,10 @@ def drawn_map(market: MeasurableSource, coin: str | None, at: str | None, model:
         return Drawn(counted, lake=market.opened_lake(), instruments=((venue, symbol),), snapshot=snapshot)
     if coin is None:
         frame = market.from_files()
-        run = map_run(frame, model)
+        (run,) = model_options.runs_of(models, [frame])
         return Drawn(run.map(at), (frame,), run=run)
     frames, _ = market.from_lake(coin, None if at is None else milliseconds(at, "--at"))
-    maps = [map_run(frame, model).map() for frame in frames]
+    maps = [run.map() for run in model_options.runs_of(models, frames)]
     return Drawn(
         aggregated_map(maps, coin.upper()).total,
         tuple(frames),

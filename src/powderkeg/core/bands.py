@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,8 +58,32 @@ def outcome_quantiles(expected: FloatArray, dispersion: FloatArray | float, seed
     seed
         The same seed gives the same quantiles.
     """
+    return summed_outcome_quantiles([(expected, dispersion)], seed)
+
+
+def summed_outcome_quantiles(parts: Sequence[tuple[FloatArray, FloatArray | float]], seed: int) -> FloatArray:
+    """Return the four quantiles of sums of totals: parts of shape (members, ...) give (4, ...).
+
+    Member by member each part is drawn around its own expectation with its own dispersion, as in
+    `outcome_quantiles`, and the draws are added: chance in one part is independent of chance in another.
+
+    Parameters
+    ----------
+    parts
+        (expected, dispersion) of each, at least one; all of the same shape.
+    seed
+        The same seed, and parts in the same order, give the same quantiles.
+    """
     generator = np.random.default_rng(seed)
-    draws = np.concatenate([tweedie_draws(expected, dispersion, generator) for _ in range(_DRAWS_PER_MEMBER)])
+    draws = np.concatenate(
+        [
+            sum(
+                (tweedie_draws(expected, dispersion, generator) for expected, dispersion in parts[1:]),
+                start=tweedie_draws(*parts[0], generator),
+            )
+            for _ in range(_DRAWS_PER_MEMBER)
+        ]
+    )
     return np.asarray(np.quantile(draws, LEVELS, axis=0))
 
 

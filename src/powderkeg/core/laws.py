@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -137,6 +138,8 @@ class LawTable:
         return len(self.laws)
 
 
+# A map with bands asks for the same tables whenever it is drawn.
+@lru_cache(maxsize=16)
 def law_table(laws: tuple[Law, ...], prior: DistancePrior = BUILT_IN) -> LawTable:
     """Return `laws` as arrays, with what they pay under `prior`."""
     return LawTable(

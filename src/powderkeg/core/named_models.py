@@ -9,7 +9,7 @@ import numpy as np
 
 from powderkeg.core.liquidation_price import liquidation_log_offset
 from powderkeg.errors import InputError
-from powderkeg.model.arrays import FloatArray
+from powderkeg.model.arrays import FloatArray, read_only
 from powderkeg.model.worlds_parameters import WorldsParameters
 
 BIN_WIDTH = 0.001
@@ -22,9 +22,8 @@ FIXED_LEVERAGES = (10.0, 25.0, 50.0, 100.0)
 FIXED_MAINTENANCE_MARGIN_RATE = 0.005
 
 
-def _distance_edges() -> FloatArray:
-    """Return the bounds of the distance classes, fractions of the entry price, ascending, shape (17,)."""
-    return np.geomspace(NEAREST_DISTANCE, FARTHEST_DISTANCE, DISTANCE_CLASSES + 1)
+# Bounds of the distance classes, fractions of the entry price, ascending, shape (17,).
+_DISTANCE_EDGES = read_only(np.geomspace(NEAREST_DISTANCE, FARTHEST_DISTANCE, DISTANCE_CLASSES + 1))
 
 
 def lognormal_class_weights(median: float, sigma: float) -> FloatArray:
@@ -37,7 +36,7 @@ def lognormal_class_weights(median: float, sigma: float) -> FloatArray:
     sigma
         Standard deviation of the log distance, > 0. What lies outside 0.4 % to 50 % is in no class.
     """
-    z = (np.log(_distance_edges()) - math.log(median)) / sigma
+    z = (np.log(_DISTANCE_EDGES) - math.log(median)) / sigma
     return np.diff([0.5 * (1 + math.erf(value / math.sqrt(2))) for value in z])
 
 
@@ -47,7 +46,7 @@ def _dictionary(class_weights: FloatArray, *, name: str, source: str) -> WorldsP
     A distance is the fraction x of the entry price that the mark has to move, so the log offset is
     -ln(1 - x) for a long and ln(1 + x) for a short: the two sides are not mirror images.
     """
-    edges = _distance_edges()
+    edges = _DISTANCE_EDGES
     offsets = np.stack([-np.log1p(-edges), np.log1p(edges)])
     weights = class_weights[:, None] * np.asarray(TURNOVER_WEIGHTS)
     return WorldsParameters(
@@ -85,7 +84,7 @@ def diffuse() -> WorldsParameters:
     the estimator serves both.
     """
     return _dictionary(
-        np.diff(_distance_edges()),
+        np.diff(_DISTANCE_EDGES),
         name="diffuse",
         source="baseline: 1 % of one-sided open interest per 1 % of distance up to 50 %",
     )

@@ -51,7 +51,10 @@ def covering(width: float, grids: Sequence[PriceGrid], shifts: Sequence[float]) 
 
 
 def add_shifted(out: np.ndarray, grid: PriceGrid, own: PriceGrid, mass: np.ndarray, shift: float) -> None:
-    """Add bins, the last axis of `mass`, to `out`, moved up by `shift`; fractions go to the upper one."""
+    """Add bins, the last axis of `mass`, to those of `out`, moved by `shift` bins.
+
+    The fraction of the shift goes to the upper of two bins.
+    """
     whole = math.floor(shift)
     fraction = shift - whole
     start = own.first + whole - grid.first

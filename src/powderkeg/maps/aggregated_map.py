@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.maps.added_bins import add_shifted, covering, require_addable, shares_of, summed_provenance
+from powderkeg.maps.added_ensembles import summed_ensemble, without_ensemble
 from powderkeg.maps.liquidation_map import LiquidationMap
 from powderkeg.model.provenance import Provenance
 from powderkeg.model.times import iso
@@ -76,6 +77,9 @@ def aggregated_map(maps: Sequence[LiquidationMap], name: str) -> AggregatedMap:
     below its own venue's price stands five per cent below the common one. Bins that fall between two are
     divided over both by distance. USD are added; quantities are valued at each venue's own mark price.
 
+    Where every map has an ensemble the sum has one: `powderkeg.maps.added_ensembles` says how members are
+    paired and what that assumes. Where only some have one, the sum has none and a note says who lacks it.
+
     Parameters
     ----------
     maps
@@ -90,7 +94,8 @@ def aggregated_map(maps: Sequence[LiquidationMap], name: str) -> AggregatedMap:
         or maps with bins of different widths.
     """
     require_addable(maps)
-    ordered = sorted(maps, key=lambda one: -one.open_interest)
+    # By name where they are of one size: the order in which they are given must not matter.
+    ordered = sorted(maps, key=lambda one: (-one.open_interest, one.instrument))
     reference = ordered[0]
     shares = shares_of([one.open_interest for one in ordered])
     layers = tuple(
@@ -114,6 +119,7 @@ def aggregated_map(maps: Sequence[LiquidationMap], name: str) -> AggregatedMap:
         long_notional=sides[0],
         short_notional=sides[1],
         provenance=_provenance(layers),
+        ensemble=summed_ensemble(ordered, grid, shifts),
     )
     return AggregatedMap(total, layers)
 
@@ -127,5 +133,9 @@ def _provenance(layers: Sequence[MapLayer]) -> Provenance:
     return summed_provenance(
         [layer.map for layer in layers],
         [layer.share for layer in layers],
-        [f"the sum of {len(layers)} venues' maps, each moved to the first one's price", *told],
+        [
+            f"the sum of {len(layers)} venues' maps, each moved to the first one's price",
+            *told,
+            *without_ensemble([layer.map for layer in layers]),
+        ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,14 @@ class Calibration:
         """Factor on each world's true liquidations, shape (members, 2, 16, 4): the coverage is taken out."""
         recorded = np.stack([side.releasing for side in self.sides], axis=1)
         return np.asarray(recorded / self.coverage[:, None, None, None])
+
+    @property
+    def ensemble_hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 over all members: the same file has the same."""
+        digest = hashlib.sha256()
+        for array in (self.standing, self.releasing, self.dispersion):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def dispersion(self) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -297,11 +297,14 @@ class LiquidationMap:
 
         return draw_map(self, path)
 
-    def as_json(self, clusters: int = 20) -> dict[str, Any]:
-        """Return the object that ``powderkeg map --json`` prints, as dictionaries and lists."""
+    def as_json(self, clusters: int = 20, parts: Collection[str] | None = None) -> dict[str, Any]:
+        """Return the object that ``powderkeg map --json`` prints, as dictionaries and lists.
+
+        With `parts`, of what does not identify the map only these keys.
+        """
         from powderkeg.maps.map_json import map_object
 
-        return {**self._attributes(), **map_object(self, clusters)}
+        return {**self._attributes(), **map_object(self, clusters, parts)}
 
     def _attributes(self) -> dict[str, Any]:
         return {

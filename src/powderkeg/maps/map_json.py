@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from powderkeg.core.clusters import Cluster
 from powderkeg.core.map_reading import RangeImbalance
@@ -17,18 +20,32 @@ _SIDES = ((LONG, "long"), (SHORT, "short"))
 _QUANTILES = ("low_90", "low_50", "high_50", "high_90")
 
 
-def map_object(liquidation_map: LiquidationMap, clusters: int) -> dict[str, Any]:
-    """Return everything of the object but what identifies the map; see docs/json.md."""
-    inert_long, inert_short = liquidation_map.inert_notional
-    return {
-        "units": UNITS,
-        "inert": {"long_notional": inert_long, "short_notional": inert_short},
-        "bins": _bins(liquidation_map),
-        "cumulative": _cumulative(liquidation_map),
-        "clusters": [_cluster(liquidation_map, cluster) for cluster in liquidation_map.clusters(clusters)],
-        "imbalance": [_imbalance(liquidation_map, balance) for balance in liquidation_map.imbalance()],
-        "provenance": liquidation_map.provenance.as_json(),
+def map_object(
+    liquidation_map: LiquidationMap, clusters: int, parts: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Return everything of the object but what identifies the map; see docs/json.md.
+
+    Parameters
+    ----------
+    liquidation_map
+        The map.
+    clusters
+        How many are listed at most.
+    parts
+        Keys that are asked for; all without any. Bands take their time, and others are not computed.
+    """
+    made: dict[str, Callable[[], Any]] = {
+        "units": lambda: UNITS,
+        "inert": lambda: dict(
+            zip(("long_notional", "short_notional"), liquidation_map.inert_notional, strict=True)
+        ),
+        "bins": lambda: _bins(liquidation_map),
+        "cumulative": lambda: _cumulative(liquidation_map),
+        "clusters": lambda: [_cluster(liquidation_map, one) for one in liquidation_map.clusters(clusters)],
+        "imbalance": lambda: [_imbalance(liquidation_map, one) for one in liquidation_map.imbalance()],
+        "provenance": liquidation_map.provenance.as_json,
     }
+    return {key: make() for key, make in made.items() if parts is None or key in parts}
 
 
 def _bins(liquidation_map: LiquidationMap) -> list[dict[str, Any]]:
@@ -50,14 +67,19 @@ def _bins(liquidation_map: LiquidationMap) -> list[dict[str, Any]]:
         return bins
     expected = ensemble.expected_forced
     for side, name in _SIDES:
-        standing, forced = ensemble.bin_bands(side)
+        notional = (liquidation_map.long_notional, liquidation_map.short_notional)[side]
         for i, entry in enumerate(bins, start):
             entry[f"{name}_expected_forced"] = float(expected[side, i])
-            # Nothing stands on the other side of the mark: no band there.
-            if entry[f"{name}_notional"] > 0:
-                entry[f"{name}_notional_band"] = dict(zip(_QUANTILES, standing[:, i].tolist(), strict=True))
-                entry[f"{name}_expected_forced_band"] = dict(
-                    zip(_QUANTILES, forced[:, i].tolist(), strict=True)
+        # Nothing stands on the other side of the mark: no band there.
+        standing = np.flatnonzero(notional > 0)
+        if not standing.size:
+            continue
+        first, last = int(standing[0]), int(standing[-1])
+        bands = [quantiles.T.tolist() for quantiles in ensemble.bin_bands(side, slice(first, last + 1))]
+        for i in standing.tolist():
+            for kind, quantiles in zip(("notional", "expected_forced"), bands, strict=True):
+                bins[i - start][f"{name}_{kind}_band"] = dict(
+                    zip(_QUANTILES, quantiles[i - first], strict=True)
                 )
     return bins
 

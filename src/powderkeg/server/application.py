@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from powderkeg.lake.market_lake import Lake
-from powderkeg.server.coin_maps import CoinMaps
+from powderkeg.maps.venue_models import VenueModels
+from powderkeg.server.coin_maps import UNCALIBRATED, CoinMaps
 from powderkeg.server.coinglass_application import coinglass_application
 from powderkeg.server.lake_endpoints import lake_router
 from powderkeg.server.lake_events import LakeEvents
@@ -21,6 +22,7 @@ from powderkeg.server.layers_endpoints import layers_router
 from powderkeg.server.live_events import LiveEvents
 from powderkeg.server.map_endpoints import map_router
 from powderkeg.server.measured_endpoints import measured_router
+from powderkeg.server.model_endpoint import model_router
 from powderkeg.server.page_files import page_files, page_router
 from powderkeg.server.problem_answers import answer_problems
 from powderkeg.server.problems import RequestError, problem_object
@@ -44,7 +46,13 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) -> FastAPI:
+def application(
+    lake: Lake,
+    rules: ServerRules,
+    clock: Callable[[], int] = now,
+    *,
+    models: VenueModels = UNCALIBRATED,
+) -> FastAPI:
     """Return the ASGI application.
 
     Parameters
@@ -55,8 +63,10 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
         Token and limits.
     clock
         Tells UTC milliseconds.
+    models
+        Calibrations that maps are drawn with by default.
     """
-    maps = CoinMaps(lake)
+    maps = CoinMaps(lake, models)
     live = LiveEvents(LakeEvents(maps, clock), rules)
     metrics = ServerMetrics(maps, live)
 
@@ -83,6 +93,7 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
         layers_router(maps, clock),
         series_router(maps, clock),
         measured_router(maps, clock),
+        model_router(maps),
         lake_router(lake, clock),
         status_router(lake, metrics, clock),
         stream_router(live),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from powderkeg.errors import InputError
@@ -11,7 +11,8 @@ from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap, aggregated_heatmap, known_heatmaps
 from powderkeg.maps.aggregated_map import AggregatedMap, aggregated_map
 from powderkeg.maps.coin_frames import STALE, coin_frames, skipped_json
-from powderkeg.maps.map_run import MapRun, map_run
+from powderkeg.maps.map_run import MapRun
+from powderkeg.maps.venue_models import VenueModels
 from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.times import MINUTE
 from powderkeg.model.window import Window
@@ -22,6 +23,8 @@ from powderkeg.venues.registry import venue, venues, venues_with_history
 from powderkeg.venues.venue import Venue
 
 BAR = 5 * MINUTE
+CALIBRATED = "calibrated"
+UNCALIBRATED = VenueModels()
 _TABLES = ("bars", "mark_bars", "mark_prices", "open_interest", "funding")
 
 
@@ -40,14 +43,14 @@ class MapRequest:
     history
         How much before it the map grows from, in milliseconds.
     model
-        Name of the model.
+        Name of the model; None for that of `CoinMaps.model_of`.
     """
 
     coin: str
     venues: tuple[str, ...]
     end: int
     history: int
-    model: str
+    model: str | None = None
 
 
 _Key = tuple[MapRequest, tuple[Hashable, ...]]
@@ -94,24 +97,64 @@ class CoinMaps:
     ----------
     lake
         Where the rows are.
+    models
+        Calibrations, if there are any.
     runs, heatmaps, answers, layers
-        How many of each are kept.
+        How many of each are kept; of maps four times as many as of runs.
     """
 
     def __init__(
-        self, lake: Lake, *, runs: int = 16, heatmaps: int = 4, answers: int = 32, layers: int = 4
+        self,
+        lake: Lake,
+        models: VenueModels = UNCALIBRATED,
+        *,
+        runs: int = 16,
+        heatmaps: int = 4,
+        answers: int = 32,
+        layers: int = 4,
     ) -> None:
         self.lake = lake
+        self.models = models
         self.answers: BoundedCache[bytes] = BoundedCache(answers)
         self.layers: BoundedCache[bytes] = BoundedCache(layers)
         self.maps: BoundedCache[CoinMap] = BoundedCache(4 * runs)
         self.runs: BoundedCache[CoinRuns] = BoundedCache(runs)
         self.heatmaps: BoundedCache[CoinHeatmap] = BoundedCache(heatmaps)
 
+    def model_of(self, request: MapRequest) -> str:
+        """Return the model that a request is answered with.
+
+        Without one it is ``calibrated`` where there are parameters for one of its venues at least, and
+        ``worlds`` otherwise. Under ``calibrated`` the map of a venue without parameters is that of
+        ``worlds``; the `model` of the answer names what was drawn, and its notes who lacks bands.
+
+        Raises
+        ------
+        RequestError
+            ``calibrated`` is asked for, and there are no parameters for any of the venues.
+        """
+        possible = any(self.models.calibration(name) is not None for name in request.venues)
+        if request.model is None:
+            return CALIBRATED if possible else self.models.name
+        if request.model == CALIBRATED and not possible:
+            given = ", ".join(self.models.calibrations) or "no venue"
+            raise RequestError(
+                404,
+                "not_calibrated",
+                f"model: 'calibrated' needs parameters for {' or '.join(request.venues)}; the server has "
+                f"them for {given}. Fit them with powderkeg calibrate, and start it with --parameters FILE",
+                "model",
+            )
+        return request.model
+
     def map(self, request: MapRequest) -> CoinMap:
         """Return the map; raises `RequestError` where no venue has what it needs, `LakeError` as the lake."""
         key = self._key(request)
         return self.maps.get(key, lambda: self._made_map(key))
+
+    def map_json(self, request: MapRequest) -> bytes:
+        """Return `CoinMap.as_json` of the map as JSON: bands on every bin take longer than the map itself."""
+        return self.answer("map", request, lambda: self.map(request).as_json())
 
     def heatmap(self, request: MapRequest, start: int | None, step: int | None) -> CoinHeatmap:
         """Return the heatmap from `start` to the request's end, one column every `step` milliseconds.
@@ -211,10 +254,15 @@ class CoinMaps:
     def _made_runs(self, request: MapRequest, behind: int | None) -> CoinRuns:
         window = Window(request.end - request.history, request.end)
         frames, skipped = self._frames(request, window, behind)
-        return CoinRuns(tuple(map_run(frame, request.model) for frame in frames), skipped)
+        models = self.models if request.model == CALIBRATED else VenueModels(str(request.model))
+        return CoinRuns(tuple(models.runs(frames)), skipped)
 
     def _key(self, request: MapRequest, tables: Sequence[str] = ()) -> _Key:
-        """Return the request with what the lake holds of its markets now, in `tables` and those of a map."""
+        """Return the request, its model named, with what the lake holds of its markets now.
+
+        That is of the tables of a map, and of `tables`.
+        """
+        request = replace(request, model=self.model_of(request))
         markets = [
             (table, name, venue(name).symbol(request.coin))
             for name in request.venues

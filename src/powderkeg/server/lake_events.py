@@ -61,7 +61,7 @@ class LakeEvents:
         if last is not None and end <= last.as_of:
             return []
         try:
-            total = self._maps.map(MapRequest(coin, with_history(), end, HISTORY, "worlds")).summed.total
+            total = self._maps.map(MapRequest(coin, with_history(), end, HISTORY)).summed.total
         except InputError:  # no map of it yet: liquidations may still come
             return []
         if last is not None and total.as_of <= last.as_of:  # the lake lags behind

@@ -34,7 +34,7 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         ),
     )
     def liquidation_map(request: Request, query: Annotated[MapQuery, Query()]) -> Response:
-        return tagged(request, maps.map(query.request(clock())).as_json())
+        return tagged_bytes(request, maps.map_json(query.request(clock())), JSON)
 
     @router.get(
         "/clusters",
@@ -92,7 +92,7 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
 def part_of_map(maps: CoinMaps, request: MapRequest, part: str, clusters: int = 20) -> dict[str, Any]:
     """Return what identifies a map with one part of it, as ``powderkeg map --json`` has them."""
     found = maps.map(request)
-    whole = found.summed.total.as_json(clusters)
+    whole = found.summed.total.as_json(clusters, ("units", part, "provenance"))
     named = {key: whole[key] for key in (*_IDENTITY, part, "provenance")}
     return {**named, "skipped": skipped_json(found.made_of.skipped)}
 

@@ -162,3 +162,9 @@ LAYERS = {
     "score_reason": None,
     "skipped": [],
 }
+MODEL = {
+    "name": "calibrated",
+    "default": True,
+    "parameter_hash": "c58b1ed1f5cb9a54",
+    "calibrations": [{"venue": "bybit", "fitted_until": "2026-02-01T00:00:00Z", "coverage": [0.2, 0.5]}],
+}

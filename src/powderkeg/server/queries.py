@@ -15,7 +15,7 @@ from powderkeg.server.coin_maps import BAR, MapRequest, with_history
 from powderkeg.server.problems import RequestError
 from powderkeg.venues.registry import venues as venues_of
 
-Model = Literal["worlds", "fixed_tiers", "diffuse"]
+Model = Literal["calibrated", "worlds", "fixed_tiers", "diffuse"]
 _LONGEST_HISTORY = 400 * DAY
 MOST_STEPS = 5_000
 MOST_MEASURED_COLUMNS = 750
@@ -68,7 +68,10 @@ class MapQuery(Query):
     venues: Venues = None
     at: At = None
     history: History = "30d"
-    model: Annotated[Model, Field(description="Model of where positions stand.")] = "worlds"
+    model: Annotated[
+        Model | None,
+        Field(description="Model of where positions stand. Default: see /v1/models."),
+    ] = None
 
     def request(self, now: int) -> MapRequest:
         """Return the map that is asked for, its end rounded down to a whole bar.
@@ -182,8 +185,8 @@ class SqueezeQuery(MapQuery):
         Field(
             ge=0,
             le=1,
-            description="Share of standing notional that is really forced. Default: 1, and in paths the "
-            "venue's rules.",
+            description="Share of standing notional that is really forced; a calibrated map holds its own. "
+            "Default: 1, and in paths the venue's rules.",
         ),
     ] = None
     horizon: Annotated[str, Field(max_length=10, description="For touch probabilities.")] = "1d"
@@ -317,7 +320,7 @@ class NoQuery(Query):
     """No parameters."""
 
 
-def map_request(coin: str, named: str | None, at: int, history: str, model: str) -> MapRequest:
+def map_request(coin: str, named: str | None, at: int, history: str, model: str | None) -> MapRequest:
     """Return which map is meant; raises `RequestError` as `MapQuery.request`."""
     length = length_of(history, "history")
     if not HOUR <= length <= _LONGEST_HISTORY:

@@ -56,9 +56,9 @@ class _ServerCollector(Collector):
     def __init__(self, maps: CoinMaps, live: LiveEvents) -> None:
         self._caches: dict[str, BoundedCache[Any]] = {
             "maps": maps.maps,
+            "answers": maps.answers,
             "runs": maps.runs,
             "heatmaps": maps.heatmaps,
-            "answers": maps.answers,
             "layers": maps.layers,
         }
         self._live = live

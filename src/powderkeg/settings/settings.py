@@ -60,12 +60,21 @@ class Settings(BaseSettings):
     lake: Path = Field(default=Path("~/.local/share/powderkeg/lake"), description="Directory of the lake.")
     coins: tuple[str, ...] = Field(default=("BTC",), description="Coins to record and backfill.")
     venues: dict[str, VenueSettings] = Field(default_factory=dict, description="Settings by venue.")
+    parameters: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Parameter files by venue, or for `all`, that `powderkeg serve` draws maps with.",
+    )
     record: RecordSettings = Field(default_factory=RecordSettings, description="How a recorder works.")
 
     @property
     def lake_path(self) -> Path:
         """The lake's directory, with the home directory in the place of a tilde."""
         return self.lake.expanduser()
+
+    @property
+    def parameter_paths(self) -> dict[str, Path]:
+        """Parameter files by venue, with the home directory in the place of a tilde."""
+        return {venue: path.expanduser() for venue, path in self.parameters.items()}
 
     def urls(self, venue: str) -> dict[str, str]:
         """Return base urls that replace the venue's own, by host."""
