@@ -5,6 +5,7 @@ import { keepClock } from "./clock";
 import { keepHealth, keepTime } from "./data/store";
 import { keepStream } from "./data/stream";
 import { keepKeys } from "./keyboard";
+import { offerProbe } from "./probe";
 import { keepAddress } from "./state";
 import "./style.css";
 
@@ -14,4 +15,5 @@ keepTime();
 keepHealth();
 keepStream();
 keepKeys();
+offerProbe();
 render(<App />, document.getElementById("page")!);

@@ -39,7 +39,7 @@ export const PANELS = {
   squeeze: "Squeeze",
   imbalance: "Imbalance",
   whales: "Whales",
-  assumptions: "Assumptions",
+  assumptions: "What if",
   coverage: "Coverage",
 } as const;
 

@@ -61,8 +61,8 @@ export function TopBar() {
         <button type="button" onClick={() => (dialog.value = "layers")} title="Layers and colours (l)">
           Layers
         </button>
-        <button type="button" onClick={savePicture} title="Save the chart as an image (s)">
-          Save
+        <button type="button" onClick={savePicture} title="Save the chart as an image (s)" aria-label="Save">
+          ⤓
         </button>
         <button type="button" onClick={share} title="Copy a link to this picture">
           Link

@@ -64,8 +64,11 @@ function keepDrawn(made: PriceChart): () => void {
     effect(() => made.look(theme.value, zone.value)),
     effect(() => made.scale(priceScale.value)),
     effect(() => {
+      made.withProfile = shown.value.has("profile");
+    }),
+    effect(() => {
       const held = heatmap.value.value?.heatmap ?? null;
-      const which = `${range.value} ${held?.description.instrument}`;
+      const which = `${range.value} ${held?.description.instrument} ${shown.value.has("profile")}`;
       made.show(held, shown.value.has("candles"), which !== fitted);
       if (held) fitted = which;
     }),

@@ -27,7 +27,7 @@ import type { Theme } from "../data/colours";
 import { CHART_COLOURS, type ChartColours } from "./chart_colours";
 import { HeatmapPrimitive } from "./heatmap_primitive";
 import { BubblesPrimitive, FanPrimitive, LevelsPrimitive } from "./overlays";
-import { ProfilePrimitive } from "./profile_primitive";
+import { ProfilePrimitive, profileWidth } from "./profile_primitive";
 
 export type PaneName = "totals" | "interest" | "funding";
 
@@ -58,6 +58,8 @@ export class PriceChart {
   readonly profile = new ProfilePrimitive();
   readonly fan = new FanPrimitive();
   private readonly panes = new Map<PaneName, ISeriesApi<"Line" | "Histogram">[]>();
+  /** Whether the map by price is shown, or will be. */
+  withProfile = true;
   private zone: TimeZone = "UTC";
   private data: Heatmap | null = null;
   private forming: CandlestickData | null = null;
@@ -134,8 +136,9 @@ export class PriceChart {
   fit(): void {
     const { data } = this;
     if (!data) return;
-    const room = ROOM_RIGHT + this.profile.width(this.api.timeScale().width());
-    const spacing = (this.api.timeScale().width() - room) / data.columns;
+    const width = this.api.timeScale().width();
+    const room = ROOM_RIGHT + (this.withProfile ? profileWidth(width) : 0);
+    const spacing = (width - room) / data.columns;
     const right = room / Math.max(spacing, 0.05);
     this.api.timeScale().setVisibleLogicalRange({ from: -0.5 as Logical, to: (data.columns - 0.5 + right) as Logical });
     this.candles.priceScale().applyOptions({ autoScale: true });

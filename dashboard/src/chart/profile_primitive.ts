@@ -11,6 +11,11 @@ import type { ChartColours } from "./chart_colours";
 const WIDTH = 170;
 const WIDEST_SHARE = 0.4;
 
+/** How much of a chart's width it takes, in pixels. */
+export function profileWidth(ofChart: number): number {
+  return Math.min(WIDTH, WIDEST_SHARE * ofChart);
+}
+
 export interface ProfileLook {
   bins: readonly Bin[];
   mark: number;
@@ -40,16 +45,11 @@ export class ProfilePrimitive extends ChartPrimitive {
     this.redraw();
   }
 
-  /** How much of a chart's width it takes, in pixels. */
-  width(ofChart: number): number {
-    return this.look ? Math.min(WIDTH, WIDEST_SHARE * ofChart) : 0;
-  }
-
   protected draw(surface: Surface): void {
     const { look } = this;
     if (!look || look.bins.length === 0) return;
     const { context, width, height, ratio } = surface;
-    const room = this.width(width / ratio) * ratio;
+    const room = profileWidth(width / ratio) * ratio;
     const left = width - room;
     context.save();
     context.fillStyle = look.colours.background;
@@ -57,7 +57,8 @@ export class ProfilePrimitive extends ChartPrimitive {
     context.fillRect(left, 0, room, height);
     context.globalAlpha = 1;
     const rows = rowsOf(look.bins, surface);
-    const largest = Math.max(...rows.map((row) => row.long + row.short), 1);
+    const other = look.other && rowsOf(look.other, surface);
+    const largest = Math.max(...[...rows, ...(other ?? [])].map((row) => row.long + row.short), 1);
     context.globalAlpha = 0.8;
     for (const row of rows) {
       const long = (room * 0.92 * row.long) / largest;
@@ -69,7 +70,7 @@ export class ProfilePrimitive extends ChartPrimitive {
       context.fillRect(width - long - short, row.top, short, tall);
     }
     context.globalAlpha = 1;
-    if (look.other) outline(surface, rowsOf(look.other, surface), (room * 0.92) / largest, look.colours.accent);
+    if (other) outline(surface, other, (room * 0.92) / largest, look.colours.accent);
     cumulative(surface, look, room);
     caption(surface, look.colours, `bars: USD a bin, to ${usd(largest)}`, 4 * ratio, "top");
     context.restore();

@@ -19,6 +19,7 @@ function Table({ known }: { known: MapObject }) {
         {known.kind === "measured" ? "Counted positions." : `Modelled: ${known.model}.`}
       </p>
       <Ways known={known} />
+      {known.clusters.some((one) => one.notional_band) && <p class="note">In small: 90 % bands of what stands.</p>}
       <h3>Clusters</h3>
       <table>
         <thead>
@@ -59,36 +60,34 @@ function Table({ known }: { known: MapObject }) {
 
 /** What is force-closed if price moves by whole per cents. */
 function Ways({ known }: { known: MapObject }) {
-  const wanted = [0.01, 0.02, 0.05, 0.1];
-  const at = (distance: number) =>
-    known.cumulative.find((one) => Math.abs(one.distance - distance) < 1e-6 || Math.abs(one.distance - distance) < 5e-4);
+  const cell = (distance: number) => {
+    const found = known.cumulative.find((one) => Math.abs(one.distance - distance) < 5e-4);
+    return (
+      <td class="number">
+        {usd(found?.notional)}
+        <BandText band={found?.notional_band} />
+      </td>
+    );
+  };
   return (
     <table>
       <thead>
         <tr>
           <th>If price moves by</th>
-          {wanted.map((one) => (
-            <th class="number" key={one}>
-              {percent(one, 0)}
-            </th>
-          ))}
+          <th class="number">
+            <Side side="long" /> below
+          </th>
+          <th class="number">
+            <Side side="short" /> above
+          </th>
         </tr>
       </thead>
       <tbody>
-        {([1, -1] as const).map((sign) => (
-          <tr key={sign}>
-            <td>
-              <Side side={sign > 0 ? "short" : "long"} /> {sign > 0 ? "up" : "down"}
-            </td>
-            {wanted.map((one) => {
-              const found = at(sign * one);
-              return (
-                <td class="number" key={one}>
-                  {usd(found?.notional)}
-                  <BandText band={found?.notional_band} />
-                </td>
-              );
-            })}
+        {[0.01, 0.02, 0.05, 0.1].map((distance) => (
+          <tr key={distance}>
+            <td>{percent(distance, 0)}</td>
+            {cell(-distance)}
+            {cell(distance)}
           </tr>
         ))}
       </tbody>
