@@ -24,6 +24,7 @@ from powderkeg.server.measured_endpoints import measured_router
 from powderkeg.server.problem_answers import answer_problems
 from powderkeg.server.problems import RequestError, problem_object
 from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
+from powderkeg.server.scoreboard_endpoints import scoreboard_router
 from powderkeg.server.series_endpoints import series_router
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.status_endpoints import ServerMetrics, status_router
@@ -80,6 +81,7 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
     for router in (
         map_router(maps, clock),
         layers_router(maps, clock),
+        scoreboard_router(maps, clock),
         series_router(maps, clock),
         measured_router(maps, clock),
         lake_router(lake, clock),

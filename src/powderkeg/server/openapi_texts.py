@@ -162,3 +162,27 @@ LAYERS = {
     "score_reason": None,
     "skipped": [],
 }
+SCOREBOARD = {
+    "coin": "BTC",
+    "as_of": "2026-02-10T12:00:00Z",
+    "since": "2026-01-21T12:00:00Z",
+    "step": "4h",
+    "total": {
+        "start": "2026-01-21T12:00:00Z",
+        "end": "2026-02-10T12:00:00Z",
+        "intervals": 120,
+        "compared": [{"model": "worlds", "log_mae": 1.1, "rank_correlation": 0.7, "total_ratio": 3.2}],
+    },
+    "total_reason": None,
+    "venues": [
+        {
+            "venue": "bybit",
+            "intervals": 120,
+            "fitted": {
+                "scores": [{"model": "calibrated", "side": "long", "metric": "log_mae", "value": 0.8}]
+            },
+        }
+    ],
+    "not_recorded": [],
+    "skipped": [],
+}
