@@ -54,6 +54,7 @@ from server.conftest import FilledLake
         ("layers?coin=BTC&at=2020-01-01", 404, "not_in_data", None),
         ("scoreboard?coin=DOGE", 404, "unknown_coin", "coin"),
         ("scoreboard?coin=BTC&score=31d", 422, "invalid_parameter", "score"),
+        ("scoreboard?coin=BTC&fitted=true", 422, "too_large", "fitted"),
         ("scoreboard?coin=BTC&model=diffuse", 422, "invalid_parameter", "model"),
         ("series?coin=DOGE", 404, "unknown_coin", "coin"),
         ("series?coin=BTC&at=2020-01-01", 404, "not_in_data", None),

@@ -47,7 +47,9 @@ def test_the_scores_are_those_of_analytics_on_the_same_record(tmp_path: Path) ->
     lake, told = recorded_lake(tmp_path / "lake")
     rules = ServerRules(burst=100)
     with TestClient(application(lake, rules, lambda: END + MINUTE), base_url=BASE) as client:
-        answer = client.get(f"/v1/scoreboard?coin=BTC&at={iso(END)}&history=4d&score=2d")
+        answer = client.get(
+            f"/v1/scoreboard?coin=BTC&at={iso(END)}&history=4d&score=2d&venues=bybit&fitted=true"
+        )
         assert answer.status_code == 200, answer.text
         early = client.get(f"/v1/scoreboard?coin=BTC&at={iso(END - 2 * DAY)}&history=2d").json()
     check(answer.text, "`/v1/scoreboard`")
@@ -86,10 +88,14 @@ def test_the_scores_are_those_of_analytics_on_the_same_record(tmp_path: Path) ->
 def test_too_little_to_fit_on_is_told_and_compared_all_the_same(
     client: TestClient, filled: FilledLake
 ) -> None:
-    board = got(client, f"scoreboard?coin=btc&venues=binance,bybit&at={iso(filled.end)}&history=9d")
+    asked = f"scoreboard?coin=btc&at={iso(filled.end)}&history=9d"
+    (one,) = got(client, f"{asked}&venues=bybit&fitted=true")["venues"]
+    assert (one["intervals"], one["fitted"]) == (24, None)
+    assert "nothing was liquidated" in one["fitted_reason"]
+    board = got(client, f"{asked}&venues=binance,bybit")
     assert (board["step"], board["since"]) == ("1h", iso(filled.end - 6 * DAY))
     (one,) = board["venues"]
     assert (one["venue"], one["intervals"], one["fitted"]) == ("bybit", 24, None)
-    assert "nothing was liquidated" in one["fitted_reason"]
+    assert "not asked for" in one["fitted_reason"]
     assert board["total"]["compared"][0]["recorded"] == pytest.approx(7_021.0 + 2_500.0)
     assert [skipped["venue"] for skipped in board["not_recorded"]] == ["binance"]

@@ -170,10 +170,28 @@ class ScoreboardQuery(Query):
             examples=["20d"],
         ),
     ] = None
+    fitted: Annotated[
+        bool,
+        Field(description="Fit all models on the earlier half besides: of one named venue, some seconds."),
+    ] = False
 
     def request(self, now: int) -> MapRequest:
-        """Return of which market, and as of when; raises as `MapQuery.request`."""
-        return map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, "worlds")
+        """Return of which market, and as of when.
+
+        Raises
+        ------
+        RequestError
+            As `MapQuery.request`, or several venues are to be fitted.
+        """
+        asked = map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, "worlds")
+        if self.fitted and len(asked.venues) > 1:
+            raise RequestError(
+                422,
+                "too_large",
+                f"fitted: models of {len(asked.venues)} venues; expected one in `venues`",
+                "fitted",
+            )
+        return asked
 
     def score_length(self) -> int:
         """Return how much is scored in milliseconds; raises `RequestError` where it does not fit."""

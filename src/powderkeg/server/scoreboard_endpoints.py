@@ -27,6 +27,7 @@ from powderkeg.server.queries import ScoreboardQuery
 
 _MOST_INTERVALS = 200
 _STEPS = (HOUR, 4 * HOUR, DAY)
+_NOT_ASKED = "not asked for: fitted=true, of one venue"
 _PROTOCOL = (
     "compared: named models as they are, nothing fitted. fitted: every model fitted once on the earlier half "
     "of the venue's recorded intervals and scored on the later one; not walk-forward, which takes minutes: "
@@ -46,15 +47,18 @@ def scoreboard_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         asked = query.request(clock())
         score = query.score_length()
         body = maps.answer(
-            ("scoreboard", score), asked, lambda: scoreboard_object(maps, asked, score), RECORDED_TABLES
+            ("scoreboard", score, query.fitted),
+            asked,
+            lambda: scoreboard_object(maps, asked, score, fitted=query.fitted),
+            RECORDED_TABLES,
         )
         return tagged_bytes(request, body, JSON)
 
     return router
 
 
-def scoreboard_object(maps: CoinMaps, request: MapRequest, score: int) -> dict[str, Any]:
-    """Return the scores of the last `score` milliseconds of a request's history.
+def scoreboard_object(maps: CoinMaps, request: MapRequest, score: int, *, fitted: bool) -> dict[str, Any]:
+    """Return the scores of the last `score` milliseconds of a request's history, of fitted models if asked.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def scoreboard_object(maps: CoinMaps, request: MapRequest, score: int) -> dict[s
         "step": duration_text(step),
         "total": None if scored is None else _total(scored, runs),
         "total_reason": None if scored is not None else joined_reasons(without),
-        "venues": [] if scored is None else [_venue(one, runs, step) for one in scored.venues],
+        "venues": [] if scored is None else [_venue(one, runs, step, fitted=fitted) for one in scored.venues],
         "not_recorded": skipped_json(without),
         "protocol": _PROTOCOL,
         "skipped": skipped_json(made_of.skipped),
@@ -90,21 +94,11 @@ def _total(scored: ScoredIntervals, runs: Mapping[str, Mapping[str, MapRun]]) ->
     }
 
 
-def _venue(one: RecordedVenue, runs: Mapping[str, Mapping[str, MapRun]], step: int) -> dict[str, Any]:
+def _venue(
+    one: RecordedVenue, runs: Mapping[str, Mapping[str, MapRun]], step: int, *, fitted: bool
+) -> dict[str, Any]:
     """Return what one venue says: models as they are, and fitted."""
-    frame = one.run.frame
-    fitted: dict[str, Any] | None
-    try:
-        found = fitted_scoreboard(one, step)
-        fitted = {
-            "start": iso(found.start),
-            "end": iso(found.end),
-            "scores": found.as_json(),
-            "notes": list(found.notes),
-        }
-        reason = None
-    except (InputError, WindowError) as error:
-        fitted, reason = None, str(error)
+    found, reason = _fitted(one, step) if fitted else (None, _NOT_ASKED)
     alone = ScoredIntervals(
         one.intervals.start,
         one.intervals.end,
@@ -114,9 +108,24 @@ def _venue(one: RecordedVenue, runs: Mapping[str, Mapping[str, MapRun]], step: i
     )
     return {
         "venue": one.name,
-        "instrument": frame.instrument,
+        "instrument": one.run.frame.instrument,
         **_total(alone, runs),
-        "fitted": fitted,
+        "fitted": found,
         "fitted_reason": reason,
         "notes": list(one.intervals.notes),
     }
+
+
+def _fitted(one: RecordedVenue, step: int) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the scores of fitted models, or None and why there are none."""
+    try:
+        found = fitted_scoreboard(one, step)
+    except (InputError, WindowError) as error:
+        return None, str(error)
+    told = {
+        "start": iso(found.start),
+        "end": iso(found.end),
+        "scores": found.as_json(),
+        "notes": list(found.notes),
+    }
+    return told, None
