@@ -236,7 +236,7 @@ def interval_scores(observed: FloatArray, predicted: FloatArray) -> dict[str, An
 
     ``log_mae`` is the mean of abs(ln(predicted / recorded)) with both raised to the side's floor, a
     thousandth of its mean recorded total; ``rank_correlation`` is Spearman's; ``total_ratio`` is the sum
-    predicted over the sum recorded. None where one is not defined.
+    predicted over the sum recorded, ``predicted`` and ``recorded`` in USD. None where one is not defined.
 
     Parameters
     ----------
@@ -268,6 +268,8 @@ def side_floors(observed: FloatArray) -> tuple[float | None, float | None]:
 def _measures(observed: FloatArray, predicted: FloatArray, errors: Sequence[FloatArray]) -> dict[str, Any]:
     total = float(observed.sum())
     return {
+        "predicted": float(predicted.sum()),
+        "recorded": total,
         "log_mae": float(np.concatenate(errors).mean()) if errors else None,
         "rank_correlation": rank_correlation(predicted, observed),
         "total_ratio": float(predicted.sum()) / total if total > 0 else None,

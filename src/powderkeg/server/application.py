@@ -27,6 +27,7 @@ from powderkeg.server.page_files import page_files, page_router
 from powderkeg.server.problem_answers import answer_problems
 from powderkeg.server.problems import RequestError, problem_object
 from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
+from powderkeg.server.scoreboard_endpoints import scoreboard_router
 from powderkeg.server.series_endpoints import series_router
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.status_endpoints import ServerMetrics, status_router
@@ -91,6 +92,7 @@ def application(
     for router in (
         map_router(maps, clock),
         layers_router(maps, clock),
+        scoreboard_router(maps, clock),
         series_router(maps, clock),
         measured_router(maps, clock),
         model_router(maps),

@@ -95,7 +95,7 @@ def layers_object(maps: CoinMaps, request: MapRequest, score: int) -> dict[str, 
         "grid": {"width": layers.grid.width, "first": layers.grid.first, "count": layers.grid.count},
         "venues": [_venue(one) for one in layers.venues],
         "score": None if scored is None else _score(maps, request, scored, step, without),
-        "score_reason": None if scored is not None else _joined(without),
+        "score_reason": None if scored is not None else joined_reasons(without),
         "provenance": total.provenance.as_json(),
         "skipped": skipped_json(made_of.skipped),
     }
@@ -115,9 +115,7 @@ def runs_of_models(maps: CoinMaps, request: MapRequest) -> dict[str, dict[str, M
     return found
 
 
-def baseline_scores(
-    scored: ScoredIntervals, runs: Mapping[str, Mapping[str, MapRun]]
-) -> list[dict[str, Any]]:
+def model_scores(scored: ScoredIntervals, runs: Mapping[str, Mapping[str, MapRun]]) -> list[dict[str, Any]]:
     """Return the scores of each model, as ``interval_scores`` names them."""
     return [
         {"model": model, **interval_scores(scored.recorded, scored.predicted(by_venue))}
@@ -175,11 +173,12 @@ def _score(
         "venues_recorded": scored.counted.tolist(),
         "floors": dict(zip(SIDES, side_floors(scored.recorded), strict=True)),
         "predicted": [{"venue": one.name, **numbers(scored.layers(one))} for one in scored.venues],
-        "baselines": baseline_scores(scored, runs_of_models(maps, request)),
+        "baselines": model_scores(scored, runs_of_models(maps, request)),
         "not_recorded": skipped_json(without),
         "note": _NOTE,
     }
 
 
-def _joined(reasons: Mapping[str, str]) -> str:
+def joined_reasons(reasons: Mapping[str, str]) -> str:
+    """Return venue -> why as one text."""
     return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

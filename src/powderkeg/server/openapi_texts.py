@@ -168,3 +168,27 @@ MODEL = {
     "parameter_hash": "c58b1ed1f5cb9a54",
     "calibrations": [{"venue": "bybit", "fitted_until": "2026-02-01T00:00:00Z", "coverage": [0.2, 0.5]}],
 }
+SCOREBOARD = {
+    "coin": "BTC",
+    "as_of": "2026-02-10T12:00:00Z",
+    "since": "2026-01-21T12:00:00Z",
+    "step": "4h",
+    "total": {
+        "start": "2026-01-21T12:00:00Z",
+        "end": "2026-02-10T12:00:00Z",
+        "intervals": 120,
+        "compared": [{"model": "worlds", "log_mae": 1.1, "rank_correlation": 0.7, "total_ratio": 3.2}],
+    },
+    "total_reason": None,
+    "venues": [
+        {
+            "venue": "bybit",
+            "intervals": 120,
+            "fitted": {
+                "scores": [{"model": "calibrated", "side": "long", "metric": "log_mae", "value": 0.8}]
+            },
+        }
+    ],
+    "not_recorded": [],
+    "skipped": [],
+}

@@ -154,12 +154,52 @@ class LayersQuery(MapQuery):
 
     def score_length(self) -> int:
         """Return how much is scored in milliseconds; raises `RequestError` where it does not fit."""
-        score = length_of(self.score, "score")
-        if not 4 * HOUR <= score <= length_of(self.history, "history"):
+        return scored_length(self.score, length_of(self.history, "history"))
+
+
+class ScoreboardQuery(Query):
+    """Which scoreboard."""
+
+    coin: Coin
+    venues: Venues = None
+    at: At = None
+    history: History = "30d"
+    score: Annotated[
+        str | None,
+        Field(
+            max_length=10,
+            description="How much of the history before `at` is scored. Default: two thirds; the rest warms "
+            "the models up.",
+            examples=["20d"],
+        ),
+    ] = None
+    fitted: Annotated[
+        bool,
+        Field(description="Fit all models on the earlier half besides: of one named venue, some seconds."),
+    ] = False
+
+    def request(self, now: int) -> MapRequest:
+        """Return of which market, and as of when.
+
+        Raises
+        ------
+        RequestError
+            As `MapQuery.request`, or several venues are to be fitted.
+        """
+        asked = map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, "worlds")
+        if self.fitted and len(asked.venues) > 1:
             raise RequestError(
-                422, "invalid_parameter", f"score: {self.score!r}; expected 4h to the history", "score"
+                422,
+                "too_large",
+                f"fitted: models of {len(asked.venues)} venues; expected one in `venues`",
+                "fitted",
             )
-        return score
+        return asked
+
+    def score_length(self) -> int:
+        """Return how much is scored in milliseconds; raises `RequestError` where it does not fit."""
+        history = length_of(self.history, "history")
+        return history * 2 // 3 if self.score is None else scored_length(self.score, history)
 
 
 class SqueezeQuery(MapQuery):
@@ -327,6 +367,14 @@ def map_request(coin: str, named: str | None, at: int, history: str, model: str 
         raise RequestError(422, "invalid_parameter", f"history: {history!r}; expected 1h to 400d", "history")
     names = with_history() if named is None else venue_names(named)
     return MapRequest(coin.upper(), names, at // BAR * BAR, length, model)
+
+
+def scored_length(score: str, history: int) -> int:
+    """Return how much of a history is scored, ms; raises `RequestError` unless it is 4h to all of it."""
+    length = length_of(score, "score")
+    if not 4 * HOUR <= length <= history:
+        raise RequestError(422, "invalid_parameter", f"score: {score!r}; expected 4h to the history", "score")
+    return length
 
 
 def venue_names(text: str | None, field: str = "venues") -> tuple[str, ...]:
