@@ -75,6 +75,7 @@ def coinglass_application(maps: CoinMaps, clock: Callable[[], int]) -> FastAPI:
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect repeats the host that the request named
     )
     for router in (_recorded(maps.lake, clock), _modelled(maps, clock), _refused()):
         app.include_router(router, prefix=_PREFIX)
