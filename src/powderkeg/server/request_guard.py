@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from powderkeg.server.answers import JSON, json_bytes
-from powderkeg.server.problems import RequestError, problem_object
+from powderkeg.server.problems import RequestError, compatible_object, problem_object
 from powderkeg.server.server_rules import ServerRules
 
 _MOST_ADDRESSES = 4_096
@@ -222,7 +222,7 @@ def _name_of(host: str) -> str:
 def refusal_object(path: str, problem: RequestError) -> dict[str, object]:
     """Return the problem in the words of the API that the path belongs to."""
     if path.startswith(f"{COMPATIBLE}/"):
-        return {"code": str(problem.status), "msg": str(problem)}
+        return compatible_object(problem)
     return problem_object(problem)
 
 
