@@ -18,19 +18,25 @@ from powderkeg.server.server_rules import ServerRules
 
 PAGE = Path(__file__).parent.parent / "docs" / "server.md"
 DOCUMENTS = {"v1": "/v1/openapi.json", "api": "/api/openapi.json"}
+PREFIXES = {"v1": "", "api": "/api"}
+"""What stands before the paths of a document."""
 
 
-def made(name: str) -> str:
-    """Return a table of the endpoints of one of the documents, and what each takes."""
+def document(name: str) -> Any:
+    """Return one of the documents, by its name in `DOCUMENTS`."""
     with TemporaryDirectory() as folder:
         client = TestClient(
             application(Lake(Path(folder) / "lake", create=True), ServerRules()), base_url="http://127.0.0.1"
         )
-        document = client.get(DOCUMENTS[name]).json()
-    prefix = "/api" if name == "api" else ""
+        return client.get(DOCUMENTS[name]).json()
+
+
+def made(name: str) -> str:
+    """Return a table of the endpoints of one of the documents, and what each takes."""
+    prefix = PREFIXES[name]
     rows = [
         f"| `{prefix}{path}` | {operation['summary']} | {', '.join(_parameters(operation)) or 'none'} |"
-        for path, operations in document["paths"].items()
+        for path, operations in document(name)["paths"].items()
         for operation in operations.values()
     ]
     return "\n".join(["| path | what | parameters |", "|---|---|---|", *rows])

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from powderkeg.analytics.squeeze_limits import check_price, check_push, check_reach
 from powderkeg.analytics.squeeze_readings import Landing, Reaching, ZoneReading, telling_zones
 from powderkeg.core.bands import Band, ensemble_band
 from powderkeg.core.cascade_envelope import FARTHEST, Envelope, ForcedCurve, Zone, envelope, forced_curve
@@ -163,7 +164,14 @@ def asked_sides(
         the mark price is refused there and not forgotten; otherwise for those ahead.
     mark_price
         From where they are reached.
+
+    Raises
+    ------
+    InputError
+        A price is none, or is the mark price itself.
     """
+    for price in prices:
+        check_price(price, mark_price)
     asked: list[tuple[Side, tuple[float, ...]]] = []
     names: tuple[Side, ...] = ("up", "down")
     for name in names:
@@ -209,7 +217,8 @@ def squeeze(
     Raises
     ------
     InputError
-        A push is not positive, a price is on the other side of the mark, or `pass_through` is out of range.
+        A push is not positive or absurdly large, a price is on the other side of the mark or too far from it,
+        or `pass_through` is out of range.
     """
     direction = depth.direction
     if not 0 <= pass_through <= 1:
@@ -217,15 +226,10 @@ def squeeze(
     if liquidation_map.ensemble is not None and pass_through != 1:
         raise InputError("pass_through: the calibration of this map holds it; expected none beside it")
     for push in pushes:
-        if not (math.isfinite(push) and push > 0):
-            raise InputError(f"push: {push:g} USD; expected a positive amount")
+        check_push(push)
     mark = liquidation_map.mark_price
     for price in prices:
-        if not (math.isfinite(price) and price > 0):
-            raise InputError(f"to: {price:g}; expected a positive price")
-        if (price - mark) * direction <= 0:
-            where = "above" if direction > 0 else "below"
-            raise InputError(f"to: {price:,.8g} is not {where} the mark price, {mark:,.8g}")
+        check_reach(price, mark, direction)
     curves = _forced_curves(liquidation_map, direction, pass_through)
     factors = np.exp(
         DEPTH_SIGMA[depth.kind] * np.random.default_rng(seed).standard_normal(len(curves.members))

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from powderkeg.analytics.squeeze_limits import check_push
 from powderkeg.analytics.squeeze_paths import rules_of
 from powderkeg.core.cascade_envelope import forced_curve
 from powderkeg.core.contagion import ARBITRAGE_PER_SECOND, ConnectedVenue, venue_contagion
-from powderkeg.errors import InputError
 from powderkeg.maps.liquidation_map import LiquidationMap
 from powderkeg.model.depth_curve import DepthCurve
 from powderkeg.model.worlds_parameters import LONG, SHORT
@@ -107,8 +107,7 @@ def squeeze_contagion(
     InputError
         The venue is not among them, or a number is outside its range.
     """
-    if not (math.isfinite(push) and push > 0):
-        raise InputError(f"push: {push:g} USD; expected a positive amount")
+    check_push(push)
     connected = []
     for name, liquidation_map, depth in venues:
         _, rules = rules_of(name)

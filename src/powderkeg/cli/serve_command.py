@@ -44,6 +44,7 @@ def serve(
         raise MissingExtraError("the server is not installed: pip install 'powderkeg[server]'") from None
     from powderkeg.maps.venue_models import read_venue_models
     from powderkeg.server.application import application
+    from powderkeg.server.connection_guard import connection_options
     from powderkeg.server.server_rules import ServerRules
 
     rules = ServerRules(host=host, token=token)
@@ -52,17 +53,4 @@ def serve(
     app = application(lake_options.lake_of(chosen), rules, models=models)
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"Serving the lake at http://{shown}:{port}/v1 until Ctrl-C; /v1/openapi.json describes it.")
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        log_level="warning",
-        limit_concurrency=2 * rules.stream_clients,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=5,
-        ws_max_size=2**16,
-        ws_max_queue=8,
-    )
+    uvicorn.run(app, host=host, port=port, **connection_options(rules))

@@ -146,8 +146,6 @@ def squeeze(
     prices, pushes = tuple(to or ()), tuple(push or ())
     if on is not None and not (pushes and drawn.layers):
         raise InputError(f"--on {on}: needs --push, and a coin whose map is the sum of several venues")
-    if drawn.map.mark_price in prices:
-        raise InputError(f"--to: {drawn.map.mark_price:,g} is the mark price; expected one above or below it")
     spread: list[tuple[ContagionReading, ...]] = []
     reports: list[Squeeze] = []
     surroundings: list[SqueezeConditions | None] = []

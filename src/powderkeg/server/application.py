@@ -87,6 +87,7 @@ def application(
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,  # their pages fetch scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a redirect repeats the host that the request named
         lifespan=lifespan,
     )
     for router in (

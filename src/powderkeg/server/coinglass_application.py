@@ -47,8 +47,9 @@ from powderkeg.server.coinglass_queries import (
     range_length,
 )
 from powderkeg.server.liquidation_events import events_of_coin, feeds_of_coin
+from powderkeg.server.openapi_texts import COMPATIBLE_ANSWERS, NOT_COMPUTED
 from powderkeg.server.problem_answers import answer_problems
-from powderkeg.server.problems import RequestError
+from powderkeg.server.problems import RequestError, compatible_object
 from powderkeg.venues.registry import VENUE_NAMES
 from powderkeg.version import __version__
 
@@ -75,10 +76,12 @@ def coinglass_application(maps: CoinMaps, clock: Callable[[], int]) -> FastAPI:
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect repeats the host that the request named
     )
-    for router in (_recorded(maps.lake, clock), _modelled(maps, clock), _refused()):
-        app.include_router(router, prefix=_PREFIX)
-    answer_problems(app, _problem, _refusal)
+    for router in (_recorded(maps.lake, clock), _modelled(maps, clock)):
+        app.include_router(router, prefix=_PREFIX, responses=COMPATIBLE_ANSWERS)
+    app.include_router(_refused(), prefix=_PREFIX, responses=NOT_COMPUTED)
+    answer_problems(app, compatible_object, _refusal)
     return app
 
 
@@ -203,18 +206,17 @@ def _refused() -> APIRouter:
 
     for path in _NOT_COMPUTED:
         router.add_api_route(
-            path.removeprefix(_PREFIX), refuse, methods=["GET"], summary="Not computed: answers 501."
+            path.removeprefix(_PREFIX),
+            refuse,
+            methods=["GET"],
+            status_code=501,
+            summary="Not computed: answers 501.",
         )
     return router
 
 
 def _success(request: Request, data: Any, told: dict[str, Any]) -> Response:
     return tagged(request, {"code": "0", "msg": "success", "data": data, "powderkeg": told})
-
-
-def _problem(problem: RequestError) -> dict[str, Any]:
-    """Return a problem in CoinGlass's shape."""
-    return {"code": str(problem.status), "msg": str(problem), "powderkeg": {"field": problem.field}}
 
 
 def _refusal(_: Request, error: HTTPException) -> RequestError:

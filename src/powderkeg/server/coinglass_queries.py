@@ -51,7 +51,10 @@ class PairHistory(AsOf):
 class CoinHistory(AsOf):
     """Liquidations of a coin by interval."""
 
-    exchange_list: Annotated[str, Field(max_length=200, description="Exchanges, separated by commas.")]
+    exchange_list: Annotated[
+        str,
+        Field(max_length=200, description="Exchanges, separated by commas.", examples=["Binance,Bybit"]),
+    ]
     symbol: Coin
     interval: Interval
     limit: Annotated[int, Field(ge=1, le=1_000)] = 1_000
@@ -77,7 +80,7 @@ class Orders(AsOf):
 
     exchange: Exchange
     symbol: Coin
-    min_liquidation_amount: Annotated[float, Field(ge=0, description="USD.")]
+    min_liquidation_amount: Annotated[float, Field(ge=0, description="USD.", examples=[1_000])]
     start_time: Time = None
     end_time: Time = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ from powderkeg.server.queries import (
 )
 from powderkeg.venues.registry import venues
 
+_EVENT_PLACE = re.compile(r"([0-9]{1,15})\+([0-9]{1,9})")
 _LONGEST_EVENTS = 31 * DAY
 _LONGEST_TOTALS = 400 * DAY
 
@@ -204,10 +206,10 @@ def event_page(lake: Lake, query: EventQuery, window: Window) -> dict[str, Any]:
     start = window.start
     skip = 0
     if place is not None:
-        time, _, count = place[0].partition("+")
-        if not (time.isdigit() and count.isdigit() and window.start <= int(time) < window.end):
+        found = _EVENT_PLACE.fullmatch(place[0])
+        if found is None or not window.start <= int(found[1]) < window.end:
             raise RequestError(422, "invalid_parameter", "cursor: it is of another query", "cursor")
-        start, skip = int(time), int(count)
+        start, skip = int(found[1]), int(found[2])
     events = events_of_coin(lake, venue_names(query.venues), query.coin, Window(start, window.end))
     page = events[skip : skip + query.limit]
     more = len(events) > skip + len(page)

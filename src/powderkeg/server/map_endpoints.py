@@ -13,7 +13,7 @@ from powderkeg.maps.heatmap import Heatmap
 from powderkeg.server.answers import JSON, json_bytes, tagged, tagged_bytes
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.heatmap_bytes import MEDIA_TYPE, heatmap_bytes
-from powderkeg.server.openapi_texts import BALANCE, BIN, CLUSTER, COLUMN, ENVELOPE, MAP, answer
+from powderkeg.server.openapi_texts import BALANCE, BIN, CLUSTER, COLUMN, ENVELOPE, MAP, SQUEEZE, answer
 from powderkeg.server.problems import RequestError
 from powderkeg.server.queries import ClusterQuery, HeatmapQuery, MapQuery, SqueezeQuery, length_of, time_of
 from powderkeg.server.squeeze_answer import squeeze_body
@@ -80,7 +80,7 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         "/squeeze",
         **answer(
             "How far an order would carry the price when it forces others.",
-            {"stress": "calm", "squeezes": [{"side": "up", **MAP, "envelope": ENVELOPE}]},
+            {"stress": "calm", "squeezes": [{**SQUEEZE, "envelope": ENVELOPE}]},
         ),
     )
     def squeeze(request: Request, query: Annotated[SqueezeQuery, Query()]) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -21,13 +21,54 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetail
 
 
+class CompatibleField(BaseModel):
+    """What powderkeg says beside an error."""
+
+    field: str | None = Field(description="Parameter at fault; null where it is none in particular.")
+
+
+class CompatibleError(BaseModel):
+    """An error in the shape of CoinGlass."""
+
+    code: str = Field(description="The HTTP status as text.", examples=["404"])
+    msg: str = Field(description="For people: the field, the value, what was expected.")
+    powderkeg: CompatibleField
+
+
+class CompatibleAnswer(BaseModel):
+    """An answer in the shape of CoinGlass, and beside it what it is."""
+
+    code: Literal["0"]
+    msg: Literal["success"]
+    data: Any = Field(description="In the keys, types and units of CoinGlass.")
+    powderkeg: dict[str, Any] = Field(description="Kind, time, units, model and what to know.")
+
+
 _REFUSALS = {
     400: "What was asked for cannot be answered from this lake.",
     401: "The token is missing or wrong.",
+    403: "A page of another origin asks, or the host is not this machine's.",
     404: "No such venue or endpoint, or a time outside the data.",
+    414: "Path and query are too long.",
     422: "A parameter does not fit; `field` names it.",
     429: "Too many requests; see `Retry-After`.",
     503: "The lake cannot be read, or too much is under way.",
+}
+
+
+def refusals(model: type[BaseModel] = ErrorAnswer) -> dict[int | str, dict[str, Any]]:
+    """Return what every endpoint may answer instead, in the shape of `model`."""
+    return {status: {"description": meaning, "model": model} for status, meaning in _REFUSALS.items()}
+
+
+COMPATIBLE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "What was asked for.", "model": CompatibleAnswer},
+    304: {"description": "The client has these bytes."},
+    **refusals(CompatibleError),
+}
+NOT_COMPUTED: dict[int | str, dict[str, Any]] = {
+    501: {"description": "Not computed.", "model": CompatibleError},
+    **refusals(CompatibleError),
 }
 
 
@@ -56,10 +97,7 @@ def answer(text: str, example: Any, content: dict[str, Any] | None = None) -> di
                 "headers": {"ETag": {"description": "Of these bytes.", "schema": {"type": "string"}}},
             },
             304: {"description": "The client has these bytes."},
-            **{
-                status: {"description": meaning, "model": ErrorAnswer}
-                for status, meaning in _REFUSALS.items()
-            },
+            **refusals(),
         },
     }
 
@@ -72,6 +110,7 @@ MEASURED = {
     "kind": "measured",
     "model": "published levels of known positions",
 }
+SQUEEZE = {"side": "up", "instrument": "BTC", "as_of": "2026-02-10T12:00:00Z", "mark_price": 95148.2}
 CLUSTER = {
     "side": "long",
     "price_low": 91000.0,

@@ -70,6 +70,11 @@ def problem_object(problem: RequestError) -> dict[str, Any]:
     return {"error": {"code": problem.code, "message": str(problem), "field": problem.field}}
 
 
+def compatible_object(problem: RequestError) -> dict[str, Any]:
+    """Return the problem in the shape of CoinGlass, as endpoints at its paths tell it."""
+    return {"code": str(problem.status), "msg": str(problem), "powderkeg": {"field": problem.field}}
+
+
 def _field(message: str, asked: Collection[str]) -> str | None:
     found = _NAMED.match(message)
     return found[1] if found and found[1] in asked else None

@@ -245,7 +245,9 @@ class SqueezeQuery(MapQuery):
 class PositionQuery(Query):
     """Which measured positions."""
 
-    coin: Annotated[str, Field(min_length=1, max_length=40, description="As the venue spells it.")]
+    coin: Annotated[
+        str, Field(min_length=1, max_length=40, description="As the venue spells it.", examples=["BTC"])
+    ]
     venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
     near: Annotated[
         float, Field(gt=0, lt=1, description="How close to the mark a level is, a fraction of it.")

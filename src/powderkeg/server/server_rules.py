@@ -32,6 +32,16 @@ class ServerRules:
         WebSocket clients at once; events that one may lag behind; events kept for those who come back.
     poll_seconds
         Between two looks at the lake for the stream, > 0.
+    connections, connections_per_address
+        Open at once, WebSockets apart, >= 1; where there are more, who has been idle longest makes room.
+    header_seconds
+        Until the headers of a request are complete, > 0.
+    idle_seconds
+        That a connection may stay open between requests, > 0.
+    sending_seconds
+        Until a client has taken what it was sent, > 0.
+    ping_seconds
+        Between two pings of a WebSocket, and until one must be answered, > 0.
 
     Raises
     ------
@@ -50,6 +60,12 @@ class ServerRules:
     stream_queue: int = 256
     stream_kept: int = 1_000
     poll_seconds: float = 1.0
+    connections: int = 512
+    connections_per_address: int = 128
+    header_seconds: float = 10.0
+    idle_seconds: float = 10.0
+    sending_seconds: float = 120.0
+    ping_seconds: float = 20.0
 
     def __post_init__(self) -> None:
         if self.token is None and not self.is_loopback:

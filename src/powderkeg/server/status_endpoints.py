@@ -16,7 +16,7 @@ from powderkeg.model.times import iso
 from powderkeg.server.answers import tagged
 from powderkeg.server.bounded_cache import BoundedCache
 from powderkeg.server.coin_maps import CoinMaps
-from powderkeg.server.openapi_texts import FRESH, answer
+from powderkeg.server.openapi_texts import FRESH, answer, refusals
 from powderkeg.server.queries import NoQuery
 from powderkeg.version import __version__
 
@@ -105,7 +105,7 @@ def status_router(lake: Lake, metrics: ServerMetrics, clock: Callable[[], int]) 
         "/metrics",
         summary="What the server has done, for Prometheus.",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **refusals()},
     )
     def numbers(query: Annotated[NoQuery, Query()]) -> Response:  # noqa: ARG001
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
