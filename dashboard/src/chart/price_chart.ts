@@ -60,6 +60,7 @@ export class PriceChart {
   private readonly panes = new Map<PaneName, ISeriesApi<"Line" | "Histogram">[]>();
   /** Whether the map by price is shown, or will be. */
   withProfile = true;
+  private withCandles = true;
   private zone: TimeZone = "UTC";
   private data: Heatmap | null = null;
   private forming: CandlestickData | null = null;
@@ -111,7 +112,8 @@ export class PriceChart {
       points.push({ time, ...(candleOf(heatmap, column) ?? {}) });
     }
     this.candles.setData(points);
-    this.candles.applyOptions({ visible: withCandles });
+    this.withCandles = withCandles;
+    this.colourCandles();
     const mark = heatmap?.markPrice[heatmap.columns - 1];
     if (mark) {
       const decimals = priceDecimals(mark);
@@ -180,14 +182,21 @@ export class PriceChart {
       timeScale: { borderColor: colours.grid },
       localization: { timeFormatter: (time: Time) => this.timeText(time) },
     });
+    this.candles.applyOptions({ priceLineColor: colours.accent });
+    this.colourCandles();
+  }
+
+  /** Candles that are not shown are still there, unseen: the axis of prices is theirs. */
+  private colourCandles(): void {
+    const up = this.withCandles ? this.colours.rising : "transparent";
+    const down = this.withCandles ? this.colours.falling : "transparent";
     this.candles.applyOptions({
-      upColor: colours.rising,
-      borderUpColor: colours.rising,
-      wickUpColor: colours.rising,
-      downColor: colours.falling,
-      borderDownColor: colours.falling,
-      wickDownColor: colours.falling,
-      priceLineColor: colours.accent,
+      upColor: up,
+      borderUpColor: up,
+      wickUpColor: up,
+      downColor: down,
+      borderDownColor: down,
+      wickDownColor: down,
     });
   }
 

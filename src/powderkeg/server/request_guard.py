@@ -32,7 +32,8 @@ _PAGE_HEADERS = (
         b"content-security-policy",
         # The chart's library writes the style of its logo into the page.
         b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-        b"img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        b"img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; "
+        b"form-action 'none'; frame-ancestors 'none'",
     ),
     (b"x-frame-options", b"DENY"),
 )
