@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from powderkeg.ingest.live_tail import LiveTail
 from powderkeg.lake.market_lake import Lake
 from powderkeg.server.coin_maps import CoinMaps
 from powderkeg.server.coinglass_application import coinglass_application
@@ -25,6 +26,9 @@ from powderkeg.server.request_guard import COMPATIBLE, RequestGuard
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.status_endpoints import ServerMetrics, status_router
 from powderkeg.server.stream_endpoint import stream_router
+from powderkeg.server.tail_events import TailEvents
+from powderkeg.server.told_liquidations import ToldLiquidations
+from powderkeg.venues.registry import VENUE_NAMES, venue
 from powderkeg.version import __version__
 
 BASE = "/v1"
@@ -53,7 +57,11 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
         Tells UTC milliseconds.
     """
     maps = CoinMaps(lake)
-    live = LiveEvents(LakeEvents(maps, clock), rules)
+    tail = LiveTail(lake.root, [venue(name) for name in VENUE_NAMES])
+    told = ToldLiquidations()
+    tables = LakeEvents(maps, clock, told)
+    segments = TailEvents(tail, told, tables.ranking, clock)
+    live = LiveEvents({segments: rules.tail_seconds, tables: rules.poll_seconds}, rules)
     metrics = ServerMetrics(maps, live)
 
     @asynccontextmanager
@@ -76,7 +84,7 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
     )
     for router in (
         map_router(maps, clock),
-        lake_router(lake, clock),
+        lake_router(lake, tail, clock),
         status_router(lake, metrics, clock),
         stream_router(live),
     ):

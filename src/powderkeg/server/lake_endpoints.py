@@ -12,6 +12,7 @@ from powderkeg.analytics.liquidations_json import liquidations_json
 from powderkeg.analytics.measured_positions import measured_positions
 from powderkeg.analytics.realised_liquidations import realised_liquidations
 from powderkeg.errors import InputError
+from powderkeg.ingest.live_tail import LiveTail
 from powderkeg.lake.catalogue import found_datasets
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
@@ -33,14 +34,15 @@ from powderkeg.server.queries import (
     time_of,
     venue_names,
 )
+from powderkeg.server.tail_events import events_of
 from powderkeg.venues.registry import venues
 
 _LONGEST_EVENTS = 31 * DAY
 _LONGEST_TOTALS = 400 * DAY
 
 
-def lake_router(lake: Lake, clock: Callable[[], int]) -> APIRouter:
-    """Return the endpoints over `lake`; `clock` tells UTC milliseconds."""
+def lake_router(lake: Lake, tail: LiveTail, clock: Callable[[], int]) -> APIRouter:
+    """Return the endpoints over `lake` and its live segments; `clock` tells UTC milliseconds."""
     router = APIRouter()
 
     @router.get(
@@ -95,7 +97,7 @@ def lake_router(lake: Lake, clock: Callable[[], int]) -> APIRouter:
     )
     def events(request: Request, query: Annotated[EventQuery, Query()]) -> Response:
         window = window_of(query.since, query.until, clock(), _LONGEST_EVENTS)
-        return tagged(request, event_page(lake, query, window))
+        return tagged(request, event_page(lake, tail, query, window))
 
     @router.get(
         "/positions",
@@ -197,8 +199,11 @@ def _place(key: DatasetKey) -> list[str]:
     return [key.table, key.venue, key.symbol, key.variant]
 
 
-def event_page(lake: Lake, query: EventQuery, window: Window) -> dict[str, Any]:
-    """Return the page: ``coin``, ``since``, ``until``, ``liquidations``, and ``next``, a cursor or null."""
+def event_page(lake: Lake, tail: LiveTail, query: EventQuery, window: Window) -> dict[str, Any]:
+    """Return the page: ``coin``, ``since``, ``until``, ``liquidations``, and ``next``, a cursor or null.
+
+    What is still in live segments is there, too, once.
+    """
     place = cursor_place(query.cursor, 1)
     start = window.start
     skip = 0
@@ -207,7 +212,12 @@ def event_page(lake: Lake, query: EventQuery, window: Window) -> dict[str, Any]:
         if not (time.isdigit() and count.isdigit() and window.start <= int(time) < window.end):
             raise RequestError(422, "invalid_parameter", "cursor: it is of another query", "cursor")
         start, skip = int(time), int(count)
-    events = events_of_coin(lake, venue_names(query.venues), query.coin, Window(start, window.end))
+    names, asked = venue_names(query.venues), Window(start, window.end)
+    # Segments first: what is moved into the tables in between is read there.
+    heard = events_of(tail.look().liquidations, query.coin)
+    found = {one.key: one for one in heard if one.venue in names and asked.start <= one.ts < asked.end}
+    found |= {one.key: one for one in events_of_coin(lake, names, query.coin, asked)}
+    events = sorted(found.values())
     page = events[skip : skip + query.limit]
     more = len(events) > skip + len(page)
     following = None

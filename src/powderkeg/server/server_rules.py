@@ -30,8 +30,8 @@ class ServerRules:
         Longest path and query together.
     stream_clients, stream_queue, stream_kept
         WebSocket clients at once; events that one may lag behind; events kept for those who come back.
-    poll_seconds
-        Between two looks at the lake for the stream, > 0.
+    poll_seconds, tail_seconds
+        Between two looks for the stream at the lake's tables, and at its live segments, > 0.
 
     Raises
     ------
@@ -50,6 +50,7 @@ class ServerRules:
     stream_queue: int = 256
     stream_kept: int = 1_000
     poll_seconds: float = 1.0
+    tail_seconds: float = 0.1
 
     def __post_init__(self) -> None:
         if self.token is None and not self.is_loopback:
