@@ -9,7 +9,7 @@ UV  := $(if $(shell uv sync --help 2>/dev/null | grep -e --all-groups),uv,.uv-bo
 BIN := .venv/bin
 
 # What each environment needs. They share .venv: a sync adds packages and removes none.
-SYNC_demo := --extra plot
+SYNC_demo := --extra plot --extra server
 SYNC_dev  := --all-extras --group dev
 SYNC_docs := --group docs
 

@@ -74,9 +74,8 @@ class SegmentTail:
             while place + HEAD.size <= len(chunk):
                 length, checksum, received_ns, stream = HEAD.unpack_from(chunk, place)
                 end = place + HEAD.size + length
-                if (
-                    self._offset + end - place > size
-                ):  # before reading: a damaged length may ask for gigabytes
+                # Before reading: a damaged length may ask for gigabytes.
+                if self._offset + end - place > size:
                     return
                 if stream in streams:
                     if end > len(chunk):

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from powderkeg.ingest.live_tail import LiveTail
+from powderkeg.ingest.recorder_child import RecorderReport
 from powderkeg.lake.market_lake import Lake
 from powderkeg.server.coin_maps import CoinMaps
 from powderkeg.server.coinglass_application import coinglass_application
@@ -44,7 +45,12 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) -> FastAPI:
+def application(
+    lake: Lake,
+    rules: ServerRules,
+    clock: Callable[[], int] = now,
+    recorder: Callable[[], RecorderReport] | None = None,
+) -> FastAPI:
     """Return the ASGI application.
 
     Parameters
@@ -55,6 +61,8 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
         Token and limits.
     clock
         Tells UTC milliseconds.
+    recorder
+        Tells how the recorder fares that runs beside the server; None where none does.
     """
     maps = CoinMaps(lake)
     tail = LiveTail(lake.root, [venue(name) for name in VENUE_NAMES])
@@ -85,7 +93,7 @@ def application(lake: Lake, rules: ServerRules, clock: Callable[[], int] = now) 
     for router in (
         map_router(maps, clock),
         lake_router(lake, tail, clock),
-        status_router(lake, metrics, clock),
+        status_router(lake, metrics, clock, recorder),
         stream_router(live),
     ):
         app.include_router(router, prefix=BASE)
