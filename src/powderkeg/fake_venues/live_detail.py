@@ -146,9 +146,11 @@ def _trades(emission: VenueEmission, inside: np.ndarray, generator: np.random.Ge
     quantities = np.empty_like(prices)
     for first, total in ((0, bought), (1, emission.volume[inside] - bought)):
         quantities[:, first::2] = shares(np.maximum(total, _SMALLEST), _TRADES // 2, generator)
+    # Numbers rise by one: some venues' do, and who listens takes a hole for something missed.
+    first_id = int(minutes[0]) // MINUTE * _TRADES if len(minutes) else 0
     ts = minutes[:, None] + np.arange(_TRADES) * (MINUTE // _TRADES)
     return [
-        Trade(at, f"{at}-{number % 2}", price, quantity, "sell" if number % 2 else "buy")
+        Trade(at, str(first_id + number), price, quantity, "sell" if number % 2 else "buy")
         for number, (at, price, quantity) in enumerate(
             zip(ts.ravel().tolist(), prices.ravel().tolist(), quantities.ravel().tolist(), strict=True)
         )
