@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from powderkeg.errors import InputError
-from powderkeg.fake_venues.live_detail import FEWEST, live_detail, minute_paths, shares, with_detail
-from powderkeg.fake_venues.live_venues import LiveMarket, live_markets
+from powderkeg.fake_venues.live_detail import FEWEST, live_detail, minute_paths, shares
+from powderkeg.fake_venues.live_venues import LiveMarket, ToldMarket
+from powderkeg.fake_venues.scripted_market import ScriptedMarket
 from powderkeg.fake_venues.simulated_source import on_a_clock, scaled, shifted, simulated_series
 from powderkeg.model.market_rows import Bar, DepthLevel, MarkBar, MarkPrice, OpenInterest, Trade
 from powderkeg.model.times import DAY, HOUR, MINUTE
@@ -28,15 +29,20 @@ PRICES = st.floats(1e-6, 1e6)
     bars=st.lists(st.tuples(PRICES, PRICES, PRICES, PRICES), max_size=6),
     steps=st.integers(FEWEST, 30),
     seed=st.integers(0, 99),
+    share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
 )
 def test_a_path_has_its_bars_open_high_low_and_close_exactly(
-    bars: list[tuple[float, float, float, float]], steps: int, seed: int
+    bars: list[tuple[float, float, float, float]], steps: int, seed: int, share: float
 ) -> None:
     prices = np.sort(np.array(bars).reshape(-1, 4), axis=1)
     low, opened, closed, high = prices.T
     if seed % 2:
         opened, closed = closed, opened
-    paths = minute_paths(opened, high, low, closed, steps, np.random.default_rng(seed))
+    generator = np.random.default_rng(seed)
+    # Some prices of within are known, of which some lie outside of the bar.
+    known = generator.uniform(0.5, 1.5, (len(bars), steps)) * opened[:, None]
+    known[generator.random(known.shape) >= share] = np.nan
+    paths = minute_paths(opened, high, low, closed, steps, generator, known)
     assert paths.shape == (len(bars), steps)
     for found, wanted in (
         (paths[:, 0], opened),
@@ -45,6 +51,14 @@ def test_a_path_has_its_bars_open_high_low_and_close_exactly(
         (paths.min(axis=1), low),
     ):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_path_goes_through_what_is_known() -> None:
+    known = np.full((1, 60), np.nan)
+    known[0, [50, 51, 52]] = 104.0, 109.0, 106.0
+    one = np.ones(1)
+    (path,) = minute_paths(100 * one, 110 * one, 100 * one, 105 * one, 60, np.random.default_rng(0), known)
+    assert path[[0, 50, 51, 52, 59]].tolist() == [100.0, 104.0, 110.0, 106.0, 105.0]
 
 
 def test_fewer_steps_than_a_bar_has_prices_are_refused() -> None:
@@ -73,7 +87,10 @@ def test_what_is_told_by_the_second_is_the_minute_that_it_is_of(emission: VenueE
     told = on_a_clock(emission, start, start + DAY)
     window = Window(start + 20 * HOUR, start + 21 * HOUR)
     series = simulated_series(told, "BTC")
-    detail = with_detail(series, live_detail(told, "BTC", window, np.random.default_rng(1)), window)
+    market = ScriptedMarket({}, series, window.start)
+    for key, rows in live_detail(told, "BTC", window, np.random.default_rng(1)).items():
+        market.replace_rows(key, window, rows)
+    detail = market.series
     minutes = {row.ts: row for row in series["bars", "BTC", "1m"] if isinstance(row, Bar)}
     mark_bars = {row.ts: row for row in series["mark_bars", "BTC", "1m"] if isinstance(row, MarkBar)}
     trades: dict[int, list[Trade]] = defaultdict(list)
@@ -110,7 +127,7 @@ def test_what_is_told_by_the_second_is_the_minute_that_it_is_of(emission: VenueE
 
 def test_a_market_moved_by_minutes_still_has_bars_on_the_clock(emission: VenueEmission) -> None:
     start = int(emission.ts[0]) // HOUR * HOUR + HOUR
-    told = on_a_clock(emission, start, start + DAY)
+    told = on_a_clock(emission, start - 3 * HOUR, start + DAY)
     series = simulated_series(told, "BTC")
     assert {row.ts % HOUR for row in series["bars", "BTC", "1h"]} == {0}
     assert len(series["bars", "BTC", "1h"]) == 24
@@ -121,20 +138,32 @@ def test_a_market_moved_by_minutes_still_has_bars_on_the_clock(emission: VenueEm
 
 def test_venues_tell_the_same_prices_in_their_own_sizes(emission: VenueEmission) -> None:
     now = int(emission.ts[0]) + 30 * HOUR + 12_345
-    market = LiveMarket(emission, "BTC", {"binance": 1.0, "hyperliquid": 0.25}, past=DAY, accounts=20)
-    told = live_markets(market, now)
+    market = LiveMarket(emission, "BTC", {"binance": 1.0, "hyperliquid": 0.25}, past=2 * DAY, accounts=20)
+    told = {name: ToldMarket(market, name, now).market for name in market.sizes}
     window = Window(now - 5 * MINUTE, now)
     large = told["binance"].rows("bars", "BTCUSDT", window, "1m")
     small = told["hyperliquid"].rows("bars", "BTC", window, "1m")
-    assert [row.close for row in large if isinstance(row, Bar)] == [
-        row.close for row in small if isinstance(row, Bar)
-    ]
-    assert [row.volume / 4 for row in large if isinstance(row, Bar)] == [
-        row.volume for row in small if isinstance(row, Bar)
-    ]
+    assert len(large) == 4
+    for one, other in zip(large, small, strict=True):
+        assert isinstance(one, Bar)
+        assert isinstance(other, Bar)
+        assert (one.close, one.volume / 4) == (other.close, other.volume)
+    past = told["binance"].rows("bars", "BTCUSDT", Window(now - DAY - 3 * HOUR, now - DAY - 2 * HOUR), "5m")
+    assert len(past) == 12
     whole = scaled(emission, 4.0)
     np.testing.assert_array_equal(whole.liquidations.notional, 4.0 * emission.liquidations.notional)
-    # Who comes now has a second's mark and five seconds' book to see at once.
-    for table in ("mark_prices", "depth_levels"):
-        (last, *_) = reversed(told["binance"].rows(table, "BTCUSDT", Window(now - MINUTE, now + 1)))
-        assert now - last.ts <= 5_000
+
+
+def test_the_seconds_go_on_as_the_clock_does_and_whoever_comes_sees_a_price_and_a_book(
+    emission: VenueEmission,
+) -> None:
+    now = int(emission.ts[0]) + 30 * HOUR + 12_345
+    told = ToldMarket(LiveMarket(emission, "BTC", {"bybit": 1.0}, past=2 * DAY), "bybit", now)
+    for step in range(0, 20 * MINUTE, 7_000):
+        told.detail(now + step)
+        told.market.now = now + step
+        for table, apart in (("mark_prices", 1_000), ("depth_levels", 5_000), ("trades", 250)):
+            rows = told.market.rows(table, "BTCUSDT", Window(now - 30_000, now + step + 1))
+            times = sorted({row.ts for row in rows})
+            assert now + step - times[-1] <= apart
+            assert set(np.diff(times).tolist()) <= {apart}

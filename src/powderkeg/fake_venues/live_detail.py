@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
-
 import numpy as np
 
 from powderkeg.errors import InputError
 from powderkeg.fake_venues.scripted_market import Series
-from powderkeg.model.arrays import FloatArray
+from powderkeg.model.arrays import BoolArray, FloatArray, IntArray
 from powderkeg.model.market_rows import DepthLevel, MarketRow, MarkPrice, OpenInterest, Trade
 from powderkeg.model.times import MINUTE, SECOND
 from powderkeg.model.window import Window
@@ -32,11 +29,14 @@ def minute_paths(
     closed: FloatArray,
     steps: int,
     generator: np.random.Generator,
+    known: FloatArray | None = None,
 ) -> FloatArray:
     """Return prices inside bars, shape (bars, steps), which have exactly these opens, highs, lows and closes.
 
     A path goes straight from the open to one extreme, to the other and to the close, at random times and in
-    random order, with Gaussian noise of a share of the range that is cut off at the extremes.
+    random order, with Gaussian noise of a share of the range that is cut off at the extremes. Where prices
+    within a bar are known it goes straight from one to the next, and the extremes are put where it comes
+    closest to them.
 
     Parameters
     ----------
@@ -46,6 +46,9 @@ def minute_paths(
         Prices of each bar, at least `FEWEST`: the first is the open, the last the close.
     generator
         Of the randomness.
+    known
+        Prices known at some steps, NaN at others, shape (bars, steps); what is outside of a bar's range is
+        taken for the extreme that it is beyond.
 
     Raises
     ------
@@ -62,12 +65,42 @@ def minute_paths(
     times = np.column_stack([np.zeros(bars), inner, np.full(bars, steps - 1)])
     values = np.column_stack([opened, first, second, closed])
     clock = np.arange(steps)
-    paths = np.stack([np.interp(clock, at, price) for at, price in zip(times, values, strict=True)])
-    noise = _ROUGHNESS * (high - low)[:, None] * generator.standard_normal((bars, steps))
-    paths = np.clip(paths + noise, low[:, None], high[:, None])
-    np.put_along_axis(paths, times.astype(np.intp), values, axis=1)
-    result: FloatArray = paths
-    return result
+    knots = [
+        dict(zip(at, price, strict=True))
+        for at, price in zip(times.astype(int).tolist(), values.tolist(), strict=True)
+    ]
+    if known is not None:
+        for one in np.flatnonzero(np.isfinite(known).any(axis=1)).tolist():
+            prices = (float(column[one]) for column in (opened, high, low, closed))
+            knots[one] = _through(known[one], *prices)
+    paths = np.empty((bars, steps))
+    for bar, points in enumerate(knots):
+        places = sorted(points)
+        straight = np.interp(clock, places, [points[place] for place in places])
+        noise = _ROUGHNESS * (high[bar] - low[bar]) * generator.standard_normal(steps)
+        paths[bar] = np.clip(straight + noise, low[bar], high[bar])
+        paths[bar, places] = [points[place] for place in places]
+    return paths
+
+
+def _through(known: FloatArray, opened: float, high: float, low: float, closed: float) -> dict[int, float]:
+    """Return step -> price of a path through what is known that has the bar's prices."""
+    last = len(known) - 1
+    points = {
+        int(step): min(max(float(known[step]), low), high) for step in np.flatnonzero(np.isfinite(known))
+    }
+    points = {step: price for step, price in points.items() if 0 < step < last}
+    free = [step for step in (1, last - 1) if step not in points]
+    if len(points) < 2:
+        points |= dict.fromkeys(free[: 2 - len(points)], min(max(opened, low), high))
+    top = max(points, key=points.__getitem__)
+    bottom = min((step for step in points if step != top), key=points.__getitem__)
+    ends = (opened, closed)
+    if high not in ends:
+        points[top] = high
+    if low not in ends:
+        points[bottom] = low
+    return points | {0: opened, last: closed}
 
 
 def shares(totals: FloatArray, parts: int, generator: np.random.Generator) -> FloatArray:
@@ -102,7 +135,8 @@ def live_detail(
     opened, high, low, closed = (
         getattr(emission, f"mark_{name}")[inside] for name in ("open", "high", "low", "close")
     )
-    marks = minute_paths(opened, high, low, closed, _MARKS, generator).ravel()
+    fills = _fills(emission, minutes, _MARKS)
+    marks = minute_paths(opened, high, low, closed, _MARKS, generator, fills).ravel()
     mark_ts = (minutes[:, None] + np.arange(_MARKS) * (MINUTE // _MARKS)).ravel()
     end = int(minutes[-1]) + MINUTE if len(minutes) else window.start
     interest_ts = np.arange(int(minutes[0]) if len(minutes) else end, end, _INTEREST_EVERY)
@@ -124,24 +158,23 @@ def live_detail(
     }
 
 
-def with_detail(
-    series: Mapping[Series, Sequence[MarketRow]],
-    detail: Mapping[Series, Sequence[MarketRow]],
-    window: Window,
-) -> dict[Series, Sequence[MarketRow]]:
-    """Return the series with what `detail` has of a window in the place of their own rows in it."""
-    joined = dict(series)
-    for key, rows in detail.items():
-        others = [row for row in series.get(key, ()) if not window.start <= row.ts < window.end]
-        joined[key] = sorted((*others, *rows), key=attrgetter("ts"))
-    return joined
+def _fills(emission: VenueEmission, minutes: IntArray, steps: int) -> FloatArray:
+    """Return the last price of a liquidation in each step of each minute, NaN where there is none."""
+    found = np.full((len(minutes), steps), np.nan)
+    feed = emission.liquidations
+    if len(minutes):
+        places = (feed.ts - int(minutes[0])) * steps // MINUTE
+        inside = (places >= 0) & (places < found.size)
+        found.ravel()[places[inside]] = feed.price[inside]
+    return found
 
 
-def _trades(emission: VenueEmission, inside: np.ndarray, generator: np.random.Generator) -> list[MarketRow]:
+def _trades(emission: VenueEmission, inside: BoolArray, generator: np.random.Generator) -> list[MarketRow]:
     """Return trades a quarter of a second apart, bought and sold in turn."""
     opened, high, low, closed = (getattr(emission, name)[inside] for name in ("open", "high", "low", "close"))
-    prices = minute_paths(opened, high, low, closed, _TRADES, generator)
     minutes = emission.ts[inside]
+    fills = _fills(emission, minutes, _TRADES)
+    prices = minute_paths(opened, high, low, closed, _TRADES, generator, fills)
     bought = emission.taker_buy[inside]
     quantities = np.empty_like(prices)
     for first, total in ((0, bought), (1, emission.volume[inside] - bought)):
@@ -160,7 +193,7 @@ def _trades(emission: VenueEmission, inside: np.ndarray, generator: np.random.Ge
 def _books(
     emission: VenueEmission,
     window: Window,
-    mark_ts: np.ndarray,
+    mark_ts: IntArray,
     marks: FloatArray,
     generator: np.random.Generator,
 ) -> list[MarketRow]:

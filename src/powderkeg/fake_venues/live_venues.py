@@ -17,23 +17,26 @@ from powderkeg.errors import VenueError
 from powderkeg.fake_venues.dialects import dialect
 from powderkeg.fake_venues.fake_accounts import PopulatedMarket
 from powderkeg.fake_venues.fake_venue import STREAMED, FakeVenue
-from powderkeg.fake_venues.live_detail import live_detail, with_detail
-from powderkeg.fake_venues.scripted_market import ScriptedMarket
+from powderkeg.fake_venues.live_detail import live_detail
+from powderkeg.fake_venues.scripted_market import ScriptedMarket, Series
 from powderkeg.fake_venues.simulated_source import (
+    no_deleveraging,
     on_a_clock,
     scaled,
     simulated_instrument,
     simulated_series,
     told_by,
 )
+from powderkeg.model.market_rows import MarketRow
 from powderkeg.model.times import DAY, HOUR, MINUTE
 from powderkeg.model.window import Window
 from powderkeg.simulation.emission import VenueEmission
 from powderkeg.venues.registry import venue
 from powderkeg.venues.venue import Venue
 
-DETAIL = 4 * HOUR
-"""How long markets are told by the second; afterwards by the minute, as far as the simulation goes."""
+LENGTH = 12 * HOUR
+"""How long markets go on from the hour that they are begun in; nothing comes after that."""
+_AHEAD = 6 * MINUTE
 _TICK = 0.2
 _SPAWN = multiprocessing.get_context("spawn")
 _PATIENCE = 120.0
@@ -107,29 +110,68 @@ class LiveVenues:
             self._process.join()
 
 
-def live_markets(market: LiveMarket, now: int) -> dict[str, ScriptedMarket]:
-    """Return the market of each venue, told in its own words and size, whose clock stands at `now`."""
-    start, end = (now - market.past) // HOUR * HOUR, int(market.emission.ts[-1]) + MINUTE
-    told = on_a_clock(market.emission, start, end // HOUR * HOUR)
-    # From the minute before, so that whoever comes now knows a price and a book.
-    window = Window(now // MINUTE * MINUTE - MINUTE, now // MINUTE * MINUTE + DETAIL)
-    markets: dict[str, ScriptedMarket] = {}
-    for number, (name, size) in enumerate(market.sizes.items()):
+class ToldMarket:
+    """One venue's market in its own words and size, told by the second as far as `advance` has come.
+
+    Parameters
+    ----------
+    market
+        See there.
+    name
+        The venue.
+    now
+        Where the clock stands, UTC ms.
+
+    Attributes
+    ----------
+    market
+        What is served. Bars of the past are of five minutes and longer, those of the last day and of the
+        hours to come of a minute, too.
+    """
+
+    def __init__(self, market: LiveMarket, name: str, now: int) -> None:
         asked = venue(name)
-        symbol = asked.symbol(market.coin)
-        emission = scaled(told, size)
-        generator = np.random.default_rng((market.seed, number))
-        detail = live_detail(emission, symbol, window, generator)
-        series = simulated_series(emission, symbol, live_since=window.end)
-        rows = told_by(with_detail(series, detail, window), symbol, asked.semantics.liquidation_price)
-        instrument = dialect(name).example(simulated_instrument(start, market.coin))
+        start, recent, end = (
+            (now - market.past) // HOUR * HOUR, now // HOUR * HOUR - DAY, now // HOUR * HOUR + LENGTH,
+        )  # fmt: skip
+        emission = scaled(market.emission, market.sizes[name])
+        self._symbol = asked.symbol(market.coin)
+        self._emission = on_a_clock(emission, recent, end)
+        self._generator = np.random.default_rng((market.seed, list(market.sizes).index(name)))
+        series = _joined(
+            simulated_series(on_a_clock(emission, start, recent), self._symbol, by_minute=False),
+            simulated_series(self._emission, self._symbol),
+        )
+        series["deleveraging_signals", self._symbol, "all"] = no_deleveraging(now, end)
+        rows = told_by(series, self._symbol, asked.semantics.liquidation_price)
+        instruments = {self._symbol: dialect(name).example(simulated_instrument(start, market.coin))}
         if asked.census is None:
-            markets[name] = ScriptedMarket({symbol: instrument}, rows, now)
+            self.market = ScriptedMarket(instruments, rows, now)
         else:
-            markets[name] = PopulatedMarket(
-                {symbol: instrument}, rows, now, count=market.accounts, seed=market.seed
-            )
-    return markets
+            self.market = PopulatedMarket(instruments, rows, now, count=market.accounts, seed=market.seed)
+        # From the minute before, so that whoever comes now knows a price and a book.
+        self._detailed = now // MINUTE * MINUTE - MINUTE
+        self.detail(now)
+
+    def detail(self, until: int) -> None:
+        """Tell by the second some minutes beyond `until`; call it before the clock is moved there."""
+        if self._detailed - until >= _AHEAD // 2:
+            return
+        window = Window(self._detailed, until // MINUTE * MINUTE + _AHEAD)
+        for key, rows in live_detail(self._emission, self._symbol, window, self._generator).items():
+            self.market.replace_rows(key, window, rows)
+        self._detailed = window.end
+
+
+def _joined(
+    past: Mapping[Series, Sequence[MarketRow]], recent: Mapping[Series, Sequence[MarketRow]]
+) -> dict[Series, Sequence[MarketRow]]:
+    """Return the rows of both; what is said of the instrument itself, once."""
+    once = {"leverage_tiers", "insurance_funds"}
+    return {
+        key: past[key] if key[0] in once else [*past.get(key, ()), *recent.get(key, ())]
+        for key in {**past, **recent}
+    }
 
 
 def pushed_tables(asked: Venue) -> Sequence[str]:
@@ -144,13 +186,15 @@ def _serve(pipe: Connection, market: LiveMarket) -> None:
     """Serve until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     now = time.time_ns() // 1_000_000
+    told = {name: ToldMarket(market, name, now) for name in market.sizes}
     with ExitStack() as stack:
         fakes = {
-            name: stack.enter_context(FakeVenue(dialect(name), one, pushed=pushed_tables(venue(name))))
-            for name, one in live_markets(market, now).items()
+            name: stack.enter_context(FakeVenue(dialect(name), one.market, pushed=pushed_tables(venue(name))))
+            for name, one in told.items()
         }
         pipe.send({name: fake.urls(venue(name).urls) for name, fake in fakes.items()})
         while not pipe.poll(_TICK):  # nothing is ever sent: it is the end
             now = time.time_ns() // 1_000_000
-            for fake in fakes.values():
+            for name, fake in fakes.items():
+                told[name].detail(now)
                 fake.advance(now)

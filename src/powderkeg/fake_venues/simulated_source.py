@@ -42,7 +42,12 @@ _BY_MINUTE = (
 
 
 def simulated_series(
-    emission: VenueEmission, symbol: str, *, price_meaning: str = "fill", live_since: int | None = None
+    emission: VenueEmission,
+    symbol: str,
+    *,
+    price_meaning: str = "fill",
+    live_since: int | None = None,
+    by_minute: bool = True,
 ) -> dict[Series, Sequence[MarketRow]]:
     """Return what one simulated venue publishes as rows in house units, by table, symbol and variant.
 
@@ -62,9 +67,11 @@ def simulated_series(
     live_since
         From when on to tell twice a minute what venues tell again and again: the mark price, and beside the
         simulation's own an order book of forty rows and that no deleveraging is near. None makes none.
+    by_minute
+        Whether there are bars of a minute, mark prices and trades; a long past is made sooner without.
     """
     rows: dict[Series, Sequence[MarketRow]] = {}
-    for length in _LENGTHS:
+    for length in _LENGTHS if by_minute else _LENGTHS[1:]:
         variant = duration_text(length)
         rows["bars", symbol, variant] = _bars(emission, length)
         rows["mark_bars", symbol, variant] = _mark_bars(emission, length)
@@ -88,13 +95,10 @@ def simulated_series(
         FundingRate(int(ts), rate, emission.venue.funding_interval)
         for ts, rate in zip(emission.funding_ts, emission.funding_rate.tolist(), strict=True)
     ]
-    marks = [
-        MarkPrice(int(ts) + MINUTE, close, close, None, None)
-        for ts, close in zip(emission.ts, emission.mark_close.tolist(), strict=True)
-    ]
-    rows["mark_prices", symbol, "all"] = marks
     rows["liquidations", symbol, "all"] = _liquidations(emission, price_meaning)
-    rows["trades", symbol, "all"] = _trades(emission)
+    if by_minute:
+        rows["mark_prices", symbol, "all"] = _marks(emission)
+        rows["trades", symbol, "all"] = _trades(emission)
     rows["leverage_tiers", symbol, "all"] = [
         LeverageTierRow(
             int(emission.ts[0]),
@@ -109,15 +113,27 @@ def simulated_series(
     ]
     rows["insurance_funds", symbol, "all"] = [InsuranceFund(int(emission.ts[0]), "USDT", _FUND)]
     if live_since is not None:
+        marks = _marks(emission)
         rows["mark_prices", symbol, "all"] = sorted(
             (*marks, *(row._replace(ts=row.ts + _TOLD_AGAIN) for row in marks if row.ts >= live_since))
         )
         rows["depth_levels", symbol, "all"] = _books(emission, live_since)
-        rows["deleveraging_signals", symbol, "all"] = [
-            DeleveragingSignal(ts, _FUND, None, 0.0, _TRIGGER)
-            for ts in range(live_since, int(emission.ts[-1]) + MINUTE, _TOLD_AGAIN)
-        ]
+        rows["deleveraging_signals", symbol, "all"] = no_deleveraging(
+            live_since, int(emission.ts[-1]) + MINUTE
+        )
     return rows
+
+
+def no_deleveraging(start: int, end: int) -> list[DeleveragingSignal]:
+    """Return rows of [start, end) that say that none is near, half a minute apart."""
+    return [DeleveragingSignal(ts, _FUND, None, 0.0, _TRIGGER) for ts in range(start, end, _TOLD_AGAIN)]
+
+
+def _marks(emission: VenueEmission) -> list[MarkPrice]:
+    return [
+        MarkPrice(int(ts) + MINUTE, close, close, None, None)
+        for ts, close in zip(emission.ts, emission.mark_close.tolist(), strict=True)
+    ]
 
 
 def told_by(
@@ -265,9 +281,11 @@ def shifted(emission: VenueEmission, by: int) -> VenueEmission:
 def on_a_clock(emission: VenueEmission, start: int, end: int) -> VenueEmission:
     """Return the same publications, told as venues do whatever the minute that they were moved to.
 
-    Minutes of [start, end), which lie on whole hours, so that longer bars do; open interest at every minute,
-    on a line between the simulation's; ratios as of the five minutes that they fall in.
+    Minutes of [start, end), from a whole hour on, so that longer bars are on theirs; open interest at every
+    minute, on a line between the simulation's; ratios as of the five minutes that they fall in. Both ends are
+    whole hours; what the simulation has before its first whole one is left out.
     """
+    start = max(start, -(-int(emission.ts[0]) // HOUR) * HOUR)
     inside = (emission.ts >= start) & (emission.ts < end)
     interest_ts = emission.ts[inside] + MINUTE
     feed, funding = emission.liquidations, (emission.funding_ts >= start) & (emission.funding_ts < end)

@@ -93,6 +93,7 @@ class LiveTail:
         self._number = 0
         self._wanted: Mapping[str, Collection[str]] = {}
         self._prices: dict[tuple[str, str], HeardPrice] = {}
+        self._marked: dict[str, set[str]] = {}
 
     def look(self, after: int = 0, wanted: Mapping[str, Collection[str]] | None = None) -> TailNews:
         """Read on, and return what is in the live segments.
@@ -125,7 +126,9 @@ class LiveTail:
             paths = live_segments(self._root, venue.name)
             there.update(paths)
             segments = [one for path in paths if (one := self._of(path, venue)) is not None]
-            marked = {symbol for one in segments for symbol in one.marks}
+            # Kept: between two segments there may be none of marks, and a trade is no mark.
+            marked = self._marked.setdefault(venue.name, set())
+            marked.update(*(one.marks for one in segments))
             for one in segments:
                 priced = {
                     number: symbol
