@@ -23,7 +23,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.synced-demo ## simulate a squeeze and draw its liquidation maps into demo-output/
+demo: .venv/.synced-demo ## simulate a squeeze, draw its maps into demo-output/, and serve it live in a terminal
 	@$(BIN)/powderkeg demo $(ARGS)
 
 test: .venv/.synced-dev ## run all tests

@@ -41,8 +41,8 @@ SIZES = {"binance": 1.0, "bybit": 0.6, "okx": 0.5, "hyperliquid": 0.4}
 """Venues of the live market, and how large they are against the simulated one."""
 _MARK = "SIMULATED"
 _PAST = 30 * DAY
-_STARTING = 25 * SECOND
-_BEFORE = 60 * SECOND
+_STARTING = 15 * SECOND
+_BEFORE = 55 * SECOND
 _LISTENING = 15.0
 _CENSUS = 3.0
 _HISTORY = ("bars", "mark_bars", "open_interest", "funding", "leverage_tiers", "liquidation_totals")
@@ -73,8 +73,9 @@ def live_demo(
         How long to serve; None until Ctrl-C.
     """
     began = time.monotonic()
-    worst = worst_minute(emission, event)
-    at = next_minute(_now() + _STARTING + _BEFORE)
+    worst = worst_moment(emission, event)
+    into = worst % MINUTE
+    at = next_minute(_now() + _STARTING + _BEFORE - into) + into
     market = LiveMarket(shifted(emission, at - worst), coin, SIZES, _PAST)
     lake = _new_lake(folder / "lake")
     with working("Starting four venues that tell the simulated market in real time"):
@@ -109,14 +110,16 @@ def live_demo(
     console.print("The live market has ended; its lake stays, and another demo replaces it.")
 
 
-def worst_minute(emission: VenueEmission, event: int) -> int:
-    """Return the start of the minute with most forced notional, around `event` and up to six hours after."""
+def worst_moment(emission: VenueEmission, event: int) -> int:
+    """Return when half was forced of the minute with most, near `event` or up to six hours after; UTC ms."""
     feed = emission.liquidations
     near = (feed.ts >= event - 30 * MINUTE) & (feed.ts < event + 6 * HOUR)
     if not near.any():
         return event
-    minutes, place = np.unique(feed.ts[near] // MINUTE, return_inverse=True)
-    return int(minutes[np.argmax(np.bincount(place, feed.notional[near]))]) * MINUTE
+    _, place = np.unique(feed.ts[near] // MINUTE, return_inverse=True)
+    worst = place == np.argmax(np.bincount(place, feed.notional[near]))
+    forced = np.cumsum(feed.notional[near][worst])
+    return int(feed.ts[near][worst][np.searchsorted(forced, forced[-1] / 2)])
 
 
 def next_minute(at: int) -> int:

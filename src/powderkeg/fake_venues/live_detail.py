@@ -34,7 +34,7 @@ def minute_paths(
     """Return prices inside bars, shape (bars, steps), which have exactly these opens, highs, lows and closes.
 
     A path goes straight from the open to one extreme, to the other and to the close, at random times and in
-    random order, with Gaussian noise of a share of the range that is cut off at the extremes. Where prices
+    random order, with Gaussian noise of a share of each stretch that is cut off at the extremes. Where prices
     within a bar are known it goes straight from one to the next, and the extremes are put where it comes
     closest to them.
 
@@ -77,7 +77,10 @@ def minute_paths(
     for bar, points in enumerate(knots):
         places = sorted(points)
         straight = np.interp(clock, places, [points[place] for place in places])
-        noise = _ROUGHNESS * (high[bar] - low[bar]) * generator.standard_normal(steps)
+        # A calm stretch of a wild minute stays calm.
+        lengths = np.abs(np.diff([points[place] for place in places]))
+        local = lengths[np.clip(np.searchsorted(places, clock, side="right") - 1, 0, len(lengths) - 1)]
+        noise = _ROUGHNESS * local * generator.standard_normal(steps)
         paths[bar] = np.clip(straight + noise, low[bar], high[bar])
         paths[bar, places] = [points[place] for place in places]
     return paths
