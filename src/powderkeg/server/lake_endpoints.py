@@ -17,7 +17,7 @@ from powderkeg.lake.catalogue import found_datasets
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.lake_positions import lake_open_interest, lake_snapshot
-from powderkeg.model.times import DAY, MINUTE, duration, iso
+from powderkeg.model.times import DAY, MINUTE, SECOND, duration, iso
 from powderkeg.model.window import Window
 from powderkeg.server.answers import tagged
 from powderkeg.server.liquidation_events import events_of_coin, feeds_of_coin
@@ -96,7 +96,8 @@ def lake_router(lake: Lake, tail: LiveTail, clock: Callable[[], int]) -> APIRout
         ),
     )
     def events(request: Request, query: Annotated[EventQuery, Query()]) -> Response:
-        window = window_of(query.since, query.until, clock(), _LONGEST_EVENTS)
+        # Up to now, so that what a stream tells from now on goes on from it.
+        window = window_of(query.since, query.until, clock(), _LONGEST_EVENTS, step=1)
         return tagged(request, event_page(lake, tail, query, window))
 
     @router.get(
@@ -108,21 +109,21 @@ def lake_router(lake: Lake, tail: LiveTail, clock: Callable[[], int]) -> APIRout
         ),
     )
     def positions(request: Request, query: Annotated[PositionQuery, Query()]) -> Response:
-        now = clock() // MINUTE * MINUTE
+        now = clock() // SECOND * SECOND
         return tagged(request, positions_object(lake, query, time_of(query.at, "at", now)))
 
     return router
 
 
-def window_of(since: str, until: str | None, now: int, longest: int) -> Window:
-    """Return [since, until) of a query; the end is the last whole minute without one.
+def window_of(since: str, until: str | None, now: int, longest: int, *, step: int = MINUTE) -> Window:
+    """Return [since, until) of a query; the end is the last whole `step` in ms without one.
 
     Raises
     ------
     RequestError
         One is no time, the end is not after the start, or they are further apart than `longest` ms.
     """
-    end = time_of(until, "until", now // MINUTE * MINUTE)
+    end = time_of(until, "until", now // step * step)
     try:
         start = end - duration(since)
     except InputError:
