@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from powderkeg.errors import InputError
 from powderkeg.fake_venues.live_detail import FEWEST, live_detail, minute_paths, shares
 from powderkeg.fake_venues.live_venues import LiveMarket, ToldMarket
+from powderkeg.fake_venues.moved_market import on_a_clock, scaled
 from powderkeg.fake_venues.scripted_market import ScriptedMarket
-from powderkeg.fake_venues.simulated_source import on_a_clock, scaled, shifted, simulated_series
+from powderkeg.fake_venues.simulated_source import shifted, simulated_series
 from powderkeg.model.market_rows import Bar, DepthLevel, MarkBar, MarkPrice, OpenInterest, Trade
 from powderkeg.model.times import DAY, HOUR, MINUTE
 from powderkeg.model.window import Window

@@ -43,7 +43,7 @@ _MARK = "SIMULATED"
 _PAST = 30 * DAY
 _STARTING = 15 * SECOND
 _BEFORE = 55 * SECOND
-_LISTENING = 15.0
+_LISTENING = 60.0
 _CENSUS = 3.0
 _HISTORY = ("bars", "mark_bars", "open_interest", "funding", "leverage_tiers", "liquidation_totals")
 _SETTINGS = RecorderSettings(segment_seconds=20.0, books_every=5_000)
@@ -161,27 +161,26 @@ def _wait_for(recorder: RecorderChild) -> None:
 
 async def _fill(lake: Lake, urls: Mapping[str, Mapping[str, str]], coin: str) -> None:
     """Fetch the past of every venue, and ask accounts who holds what."""
-    now = _now()
     async with asyncio.TaskGroup() as group:
         for name, hosts in urls.items():
-            group.create_task(_fetch(lake, name, hosts, coin, now))
+            group.create_task(_fetch(lake, name, hosts, coin))
         for name, hosts in urls.items():
             if venue(name).census is not None:
                 group.create_task(_count(lake, name, hosts))
 
 
-async def _fetch(lake: Lake, name: str, hosts: Mapping[str, str], coin: str, now: int) -> None:
+async def _fetch(lake: Lake, name: str, hosts: Mapping[str, str], coin: str) -> None:
     asked = venue(name)
     # These venues are ours: nobody is spared by asking slowly.
     quick = replace(asked, limits=dict.fromkeys(asked.limits, _UNLIMITED))
     tables = [table for table in _HISTORY if table not in asked.unavailable]
     async with VenueClient(quick, hosts) as client:
-        for step, since in ((5 * MINUTE, now - _PAST), (MINUTE, now - HOUR)):
-            # Minutes of the last hour, so that the bar that is not over yet is whole in the end.
-            wanted = tables if step > MINUTE else ["bars"]
-            report = await backfill(
-                client, lake, [coin], wanted, Window(since, now), interval=step, clock=_now
-            )
+        # Minutes of the last hour, too, so that the bar that is not over yet is whole in the end: up to the time
+        # of asking, from which the recorder has them.
+        for step, length, wanted in ((5 * MINUTE, _PAST, tables), (MINUTE, HOUR, ["bars"])):
+            now = _now()
+            window = Window(now - length, now)
+            report = await backfill(client, lake, [coin], wanted, window, interval=step, clock=_now)
             if report.failures:
                 raise VenueError(f"{asked.title}: {report.failures[0]}")
 

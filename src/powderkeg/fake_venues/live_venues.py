@@ -18,11 +18,10 @@ from powderkeg.fake_venues.dialects import dialect
 from powderkeg.fake_venues.fake_accounts import PopulatedMarket
 from powderkeg.fake_venues.fake_venue import STREAMED, FakeVenue
 from powderkeg.fake_venues.live_detail import live_detail
+from powderkeg.fake_venues.moved_market import on_a_clock, scaled
 from powderkeg.fake_venues.scripted_market import ScriptedMarket, Series
 from powderkeg.fake_venues.simulated_source import (
     no_deleveraging,
-    on_a_clock,
-    scaled,
     simulated_instrument,
     simulated_series,
     told_by,
