@@ -175,8 +175,8 @@ async def _fetch(lake: Lake, name: str, hosts: Mapping[str, str], coin: str) -> 
     quick = replace(asked, limits=dict.fromkeys(asked.limits, _UNLIMITED))
     tables = [table for table in _HISTORY if table not in asked.unavailable]
     async with VenueClient(quick, hosts) as client:
-        # Minutes of the last hour, too, so that the bar that is not over yet is whole in the end: up to the time
-        # of asking, from which the recorder has them.
+        # Minutes of the last hour, too, so that the bar that is not over yet is whole in the end: up to the
+        # time of asking, from which the recorder has them.
         for step, length, wanted in ((5 * MINUTE, _PAST, tables), (MINUTE, HOUR, ["bars"])):
             now = _now()
             window = Window(now - length, now)
@@ -191,6 +191,5 @@ async def _count(lake: Lake, name: str, hosts: Mapping[str, str]) -> None:
     async with VenueClient(quick, hosts, ONE_TRY) as client:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(_CENSUS, stop.set)
-        await CensusRun(client, lake, (), CensusSettings(together=8, flush=1.0, archive=0), clock=_now).run(
-            stop
-        )
+        settings = CensusSettings(together=8, flush=1.0, archive=0)
+        await CensusRun(client, lake, (), settings, clock=_now).run(stop)
