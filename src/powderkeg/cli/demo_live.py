@@ -191,5 +191,5 @@ async def _count(lake: Lake, name: str, hosts: Mapping[str, str]) -> None:
     async with VenueClient(quick, hosts, ONE_TRY) as client:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(_CENSUS, stop.set)
-        settings = CensusSettings(together=8, flush=1.0, archive=0)
+        settings = CensusSettings(together=8, flush=1.0, archive=0, trades=False)
         await CensusRun(client, lake, (), settings, clock=_now).run(stop)
