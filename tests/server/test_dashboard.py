@@ -54,7 +54,7 @@ def cells(server: PageServer) -> dict[str, Any]:
 
 
 def pixel(page: OpenPage, x: float, y: float) -> tuple[int, ...]:
-    """Return the colour of a pixel of the chart, red, green and blue: that which two of three in a column have.
+    """Return the colour of a pixel of the chart, red, green and blue: the middle of three in a column.
 
     One of them may lie on a line of the grid.
     """

@@ -196,7 +196,7 @@ def in_a_loop(work: Callable[[LiveEvents], None], **rules: int) -> None:
     """Run `work` with a stream of events inside an event loop."""
 
     async def run() -> None:
-        work(LiveEvents(Quiet(), ServerRules(**rules)))  # type: ignore[arg-type]
+        work(LiveEvents({Quiet(): 1.0}, ServerRules(**rules)))  # type: ignore[arg-type]
 
     asyncio.run(run())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,12 +25,27 @@ def demo(
         Path, typer.Option("--output", help="Folder for the simulated data and the pictures.")
     ] = Path("demo-output"),
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another market for every number.")] = 8,
+    live: Annotated[
+        bool | None,
+        typer.Option(
+            "--live/--no-live",
+            help="Serve the simulated market live afterwards. Default: where this is a terminal.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the live server.")] = 8321,
+    lasting: Annotated[
+        str | None, typer.Option("--for", help="Serve for this long, such as 2m. Default: until Ctrl-C.")
+    ] = None,
 ) -> None:
     """Simulate a market that is squeezed, and draw its maps from what its venue publishes.
 
     Traders, margin, an order book and forced orders are simulated; the map sees only what a real venue would
     publish, is calibrated on the days before the squeeze, and is then held against what happened. The data
     files stay beside the pictures, so every command can be tried on them.
+
+    Live, four fake venues then tell the market in real time with the squeeze a minute ahead, a recorder fills
+    the lake in the folder with it, and a server shows it. An earlier demo's lake is replaced.
     """
     import numpy as np
 
@@ -40,9 +57,12 @@ def demo(
     from powderkeg.maps.market_frame import market_frame
     from powderkeg.maps.parameter_file import write_calibration
     from powderkeg.maps.table_file import write_table
-    from powderkeg.model.times import iso
+    from powderkeg.model.times import duration, iso
     from powderkeg.simulation.market import simulated_market
 
+    seconds = None if lasting is None else duration(lasting, "--for") / 1000
+    if live is None:
+        live = console.is_terminal and not os.environ.get("CI") and find_spec("fastapi") is not None
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -103,6 +123,18 @@ def demo(
         "powderkeg price --entry 100000 --leverage 10 --side long --venue hyperliquid --symbol BTC",
     ):
         console.print(f"  .venv/bin/{command}", soft_wrap=True)
+    if live:
+        from powderkeg.cli.demo_live import live_demo
+
+        live_demo(
+            market.venues[0],
+            squeeze,
+            output,
+            parameters=output / "parameters.toml",
+            coin=SYMBOL,
+            port=port,
+            seconds=seconds,
+        )
 
 
 def _venue() -> SimulatedVenue:

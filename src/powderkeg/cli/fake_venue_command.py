@@ -50,7 +50,8 @@ def fake_venue(
     from powderkeg.cli.terminal import output as console
     from powderkeg.cli.terminal import working
     from powderkeg.fake_venues.dialects import dialect
-    from powderkeg.fake_venues.fake_venue import STREAMED, FakeVenue
+    from powderkeg.fake_venues.fake_venue import FakeVenue
+    from powderkeg.fake_venues.live_venues import pushed_tables
     from powderkeg.model.times import duration, iso
     from powderkeg.venues.registry import venues as venues_of
 
@@ -63,11 +64,7 @@ def fake_venue(
     with ExitStack() as stack:
         served = []
         for one in asked:
-            streamed = {table for feed in one.stream.feeds for table in feed.tables}
-            if not any("deleveraging_signals" in feed.tables and feed.silence for feed in one.stream.feeds):
-                streamed.discard("deleveraging_signals")  # a channel of warnings, while nothing is near
-            pushed = [table for table in STREAMED if table in streamed]
-            fake = FakeVenue(dialect(one.name), markets[one.name], pushed=pushed)
+            fake = FakeVenue(dialect(one.name), markets[one.name], pushed=pushed_tables(one))
             served.append((one, stack.enter_context(fake)))
         _write_settings(output, {one.name: fake.urls(one.urls) for one, fake in served}, coin)
         for one, fake in served:

@@ -13,10 +13,6 @@ from powderkeg.cli.options import Json
 if TYPE_CHECKING:
     from powderkeg.ingest.recorder_settings import RecorderStatus
 
-_TABLES = (
-    "trades", "liquidations", "mark_prices", "open_interest", "bars", "depth_levels", "insurance_funds",
-    "deleveraging_signals",
-)  # fmt: skip
 _LOOK = 0.5
 
 
@@ -60,35 +56,24 @@ def record(
         print_without,
         recording_view,
     )
-    from powderkeg.ingest.recorder_settings import RecorderSettings
-    from powderkeg.ingest.recording import RecordingRequest, check_tables, record_venues, recorded_tables
+    from powderkeg.cli.recording_plans import TABLES, recorder_settings, recording_plans
+    from powderkeg.ingest.recording import RecordingRequest, check_tables, record_venues
     from powderkeg.model.times import duration
+    from powderkeg.venues.registry import venue as venue_of
     from powderkeg.venues.registry import venues as venues_of
 
     chosen = lake_options.settings_of(settings, lake)
     asked = tuple({one.name: one for one in (venues_of(venues) if venues else venues_of())}.values())
-    wanted = lake_options.names_of(tables, _TABLES)
+    wanted = lake_options.names_of(tables, TABLES)
     if tables is not None:
         check_tables(asked, wanted)
         print_without(asked, wanted)
     requests = [
-        RecordingRequest(
-            one,
-            chosen.urls(one.name),
-            lake_options.names_of(coins, chosen.symbols(one.name)),
-            own,
-        )
-        for one in asked
-        if (own := [table for table in recorded_tables(one) if table in wanted])
+        RecordingRequest(venue_of(plan.venue), plan.urls, plan.symbols, plan.tables)
+        for plan in recording_plans(chosen, asked, coins, wanted)
     ]
     seconds = None if lasting is None else duration(lasting, "--for") / 1000
-    how = RecorderSettings(
-        flush=chosen.record.flush_seconds,
-        memory=chosen.record.memory_mib * 2**20,
-        segment_bytes=chosen.record.segment_mib * 2**20,
-        segment_seconds=chosen.record.segment_seconds,
-        books_every=int(chosen.record.book_seconds * 1000),
-    )
+    how = recorder_settings(chosen)
     statuses: dict[str, RecorderStatus] = {}
 
     async def run() -> None:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from powderkeg.cli import lake_options, model_options, options
-from powderkeg.errors import MissingExtraError
+from powderkeg.errors import InputError, MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from powderkeg.ingest.recorder_child import RecorderChild
+    from powderkeg.lake.market_lake import Lake
+    from powderkeg.settings.settings import Settings
+
+_LOOK = 0.05
 
 
 def serve(
@@ -26,16 +39,85 @@ def serve(
         ),
     ] = None,
     parameters: options.Parameters = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Record beside the server, in a process of its own.")
+    ] = False,
+    venues: Annotated[
+        str | None,
+        typer.Option("--venues", help="With --record: venues, separated by commas; all of them otherwise."),
+    ] = None,
+    coins: Annotated[
+        str | None,
+        typer.Option(
+            "--coins", help="With --record: coins or symbols, separated by commas; the settings' otherwise."
+        ),
+    ] = None,
     lake: lake_options.LakePath = None,
     settings: lake_options.SettingsPath = None,
 ) -> None:
     """Serve maps, heatmaps, liquidations and positions of the lake over HTTP, until told to stop.
 
-    It reads the lake and asks no venue; `powderkeg record` beside it keeps the lake growing. With
-    --parameters, or the setting `parameters`, maps are calibrated ones unless another model is asked for.
-    Endpoints are in docs/server.md, and described at /v1/openapi.json.
+    It reads the lake and asks no venue. With --record a recorder in a process of its own keeps the lake
+    growing, and is begun again should it end; otherwise `powderkeg record` beside it does. With --parameters,
+    or the setting `parameters`, maps are calibrated ones unless another model is asked for. Endpoints are in
+    docs/server.md, and described at /v1/openapi.json.
 
-    Example: powderkeg serve --port 8321
+    Example: powderkeg serve --record --venues binance,bybit --coins BTC
+    """
+    if not record and (venues or coins):
+        raise InputError(f"{'--venues' if venues else '--coins'} is of the recorder: give --record with it")
+    chosen = lake_options.settings_of(settings, lake)
+    served = ServedLake(
+        lake_options.lake_of(chosen, create=record),
+        model_options.parameter_files(parameters) or chosen.parameter_paths,
+        _recorder(chosen, venues, coins) if record else None,
+    )
+
+    def ready(url: str) -> None:
+        typer.echo(f"Serving the lake at {url}/v1 until Ctrl-C; /v1/openapi.json describes it.")
+
+    with served.recorder or nullcontext():
+        run_server(served, host=host, port=port, token=token, ready=ready)
+
+
+class ServedLake(NamedTuple):
+    """A lake, files of calibrations by venue, and the recorder that runs beside the server, if one does."""
+
+    lake: Lake
+    parameters: Mapping[str, str | Path] = {}
+    recorder: RecorderChild | None = None
+
+
+def run_server(
+    served: ServedLake,
+    *,
+    host: str,
+    port: int,
+    token: str | None = None,
+    seconds: float | None = None,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve until Ctrl-C, SIGTERM or for so many seconds; a recorder is told of, and is the caller's to stop.
+
+    Parameters
+    ----------
+    served
+        What is served.
+    host, port, token
+        Where, and what a request must present.
+    seconds
+        How long; None without an end.
+    ready
+        Called with the url, in another thread, once requests are answered.
+
+    Raises
+    ------
+    InputError
+        As `powderkeg.server.server_rules.ServerRules`.
+    MissingExtraError
+        The server is not installed.
+    OutputError
+        The port cannot be listened on.
     """
     try:
         import fastapi  # noqa: F401
@@ -48,9 +130,47 @@ def serve(
     from powderkeg.server.server_rules import ServerRules
 
     rules = ServerRules(host=host, token=token)
-    chosen = lake_options.settings_of(settings, lake)
-    models = read_venue_models(model_options.parameter_files(parameters) or chosen.parameter_paths)
-    app = application(lake_options.lake_of(chosen), rules, models=models)
+    recorder, models = served.recorder, read_venue_models(served.parameters)
+    app = application(
+        served.lake, rules, models=models, recorder=None if recorder is None else lambda: recorder.report
+    )
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, **connection_options(rules)))
     shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"Serving the lake at http://{shown}:{port}/v1 until Ctrl-C; /v1/openapi.json describes it.")
-    uvicorn.run(app, host=host, port=port, **connection_options(rules))
+    over = threading.Event()
+
+    def attend() -> None:
+        while not server.started:
+            if over.wait(_LOOK):
+                return
+        ready(f"http://{shown}:{port}")
+        if seconds is not None and not over.wait(seconds):
+            server.should_exit = True
+
+    attending = threading.Thread(target=attend, daemon=True)
+    attending.start()
+    # uvicorn ends itself well, and then raises the signal again.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        pass
+    except SystemExit as error:
+        if error.code and not server.started:
+            raise OutputError(
+                f"--port: {port} of {host} cannot be listened on; is another server there?"
+            ) from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        over.set()
+        attending.join()
+
+
+def _recorder(chosen: Settings, venues: str | None, coins: str | None) -> RecorderChild:
+    from powderkeg.cli.recording_plans import recorder_settings, recording_plans
+    from powderkeg.ingest.recorder_child import RecorderChild
+    from powderkeg.venues.registry import venues as venues_of
+
+    named = lake_options.names_of(venues, ())
+    plans = recording_plans(chosen, venues_of(named) if named else venues_of(), coins)
+    return RecorderChild(chosen.lake_path, plans, recorder_settings(chosen))

@@ -44,6 +44,17 @@ class ScriptedMarket:
         rows = self.series.get(key, [])[bisect_left(times, window.start) : bisect_left(times, window.end)]
         return [row for row in rows if known_at(row) <= self.now]
 
+    def replace_rows(self, key: Series, window: Window, rows: Sequence[MarketRow]) -> None:
+        """Put rows, ascending, in the place of those of a series in [start, end), which nobody was told yet.
+
+        They are known from their own times on: this is not for bars.
+        """
+        times = self._times.setdefault(key, [])
+        place = slice(bisect_left(times, window.start), bisect_left(times, window.end))
+        self.series.setdefault(key, [])[place] = rows
+        self._known.setdefault(key, [])[place] = [known_at(row) for row in rows]
+        times[place] = [row.ts for row in rows]
+
     def news(self, key: Series, since: int, until: int) -> Sequence[MarketRow]:
         """Return the rows of one series that became known in (since, until], in that order."""
         known = self._known[key]

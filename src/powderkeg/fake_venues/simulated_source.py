@@ -38,7 +38,12 @@ _TOLD_AGAIN = MINUTE // 2
 
 
 def simulated_series(
-    emission: VenueEmission, symbol: str, *, price_meaning: str = "fill", live_since: int | None = None
+    emission: VenueEmission,
+    symbol: str,
+    *,
+    price_meaning: str = "fill",
+    live_since: int | None = None,
+    by_minute: bool = True,
 ) -> dict[Series, Sequence[MarketRow]]:
     """Return what one simulated venue publishes as rows in house units, by table, symbol and variant.
 
@@ -58,9 +63,11 @@ def simulated_series(
     live_since
         From when on to tell twice a minute what venues tell again and again: the mark price, and beside the
         simulation's own an order book of forty rows and that no deleveraging is near. None makes none.
+    by_minute
+        Whether there are bars of a minute, mark prices and trades; a long past is made sooner without.
     """
     rows: dict[Series, Sequence[MarketRow]] = {}
-    for length in _LENGTHS:
+    for length in _LENGTHS if by_minute else _LENGTHS[1:]:
         variant = duration_text(length)
         rows["bars", symbol, variant] = _bars(emission, length)
         rows["mark_bars", symbol, variant] = _mark_bars(emission, length)
@@ -84,13 +91,10 @@ def simulated_series(
         FundingRate(int(ts), rate, emission.venue.funding_interval)
         for ts, rate in zip(emission.funding_ts, emission.funding_rate.tolist(), strict=True)
     ]
-    marks = [
-        MarkPrice(int(ts) + MINUTE, close, close, None, None)
-        for ts, close in zip(emission.ts, emission.mark_close.tolist(), strict=True)
-    ]
-    rows["mark_prices", symbol, "all"] = marks
     rows["liquidations", symbol, "all"] = _liquidations(emission, price_meaning)
-    rows["trades", symbol, "all"] = _trades(emission)
+    if by_minute:
+        rows["mark_prices", symbol, "all"] = _marks(emission)
+        rows["trades", symbol, "all"] = _trades(emission)
     rows["leverage_tiers", symbol, "all"] = [
         LeverageTierRow(
             int(emission.ts[0]),
@@ -105,15 +109,27 @@ def simulated_series(
     ]
     rows["insurance_funds", symbol, "all"] = [InsuranceFund(int(emission.ts[0]), "USDT", _FUND)]
     if live_since is not None:
+        marks = _marks(emission)
         rows["mark_prices", symbol, "all"] = sorted(
             (*marks, *(row._replace(ts=row.ts + _TOLD_AGAIN) for row in marks if row.ts >= live_since))
         )
         rows["depth_levels", symbol, "all"] = _books(emission, live_since)
-        rows["deleveraging_signals", symbol, "all"] = [
-            DeleveragingSignal(ts, _FUND, None, 0.0, _TRIGGER)
-            for ts in range(live_since, int(emission.ts[-1]) + MINUTE, _TOLD_AGAIN)
-        ]
+        rows["deleveraging_signals", symbol, "all"] = no_deleveraging(
+            live_since, int(emission.ts[-1]) + MINUTE
+        )
     return rows
+
+
+def no_deleveraging(start: int, end: int) -> list[DeleveragingSignal]:
+    """Return rows of [start, end) that say that none is near, half a minute apart."""
+    return [DeleveragingSignal(ts, _FUND, None, 0.0, _TRIGGER) for ts in range(start, end, _TOLD_AGAIN)]
+
+
+def _marks(emission: VenueEmission) -> list[MarkPrice]:
+    return [
+        MarkPrice(int(ts) + MINUTE, close, close, None, None)
+        for ts, close in zip(emission.ts, emission.mark_close.tolist(), strict=True)
+    ]
 
 
 def told_by(

@@ -91,7 +91,9 @@ class AccountStream:
             try:
                 while True:
                     # The venue's own pings, where it has them, make it say something.
-                    frame = await asyncio.wait_for(socket.recv(decode=False), patience.quiet)
+                    # Not wait_for: before Python 3.12 it forgets a cancellation when a frame comes just then.
+                    async with asyncio.timeout(patience.quiet):
+                        frame = await socket.recv(decode=False)
                     self._heard(frame)
             finally:
                 pinging.cancel()

@@ -260,11 +260,13 @@ class SegmentReader:
         The file.
     header
         What the segment says of itself; None where a crash tore the header, which no record can follow.
+    first
+        Where the first record begins, in bytes.
     end
         Where the readable part ends; None until the records have been read to the end.
     """
 
-    __slots__ = ("_first", "end", "header", "path")
+    __slots__ = ("end", "first", "header", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -272,12 +274,12 @@ class SegmentReader:
         with self._opened() as file:
             line = file.readline(LONGEST_HEADER)
         self.header = parsed_header(line, path) if line.endswith(b"\n") else None
-        self._first = len(line) if self.header else 0
+        self.first = len(line) if self.header else 0
 
     def __iter__(self) -> Iterator[Record]:
         """Yield each record; a segment that is still written to is read up to its size of now."""
         reason: Literal["clean", "torn", "corrupt"] = "clean"
-        records, offset = 0, self._first
+        records, offset = 0, self.first
         with self._opened() as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(offset)

@@ -12,6 +12,8 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from powderkeg.ingest.live_tail import LiveTail
+from powderkeg.ingest.recorder_child import RecorderReport
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.venue_models import VenueModels
 from powderkeg.server.coin_maps import UNCALIBRATED, CoinMaps
@@ -32,6 +34,9 @@ from powderkeg.server.series_endpoints import series_router
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.status_endpoints import ServerMetrics, status_router
 from powderkeg.server.stream_endpoint import stream_router
+from powderkeg.server.tail_events import TailEvents
+from powderkeg.server.told_liquidations import ToldLiquidations
+from powderkeg.venues.registry import VENUE_NAMES, venue
 from powderkeg.version import __version__
 
 BASE = "/v1"
@@ -53,6 +58,7 @@ def application(
     clock: Callable[[], int] = now,
     *,
     models: VenueModels = UNCALIBRATED,
+    recorder: Callable[[], RecorderReport] | None = None,
 ) -> FastAPI:
     """Return the ASGI application.
 
@@ -66,9 +72,15 @@ def application(
         Tells UTC milliseconds.
     models
         Calibrations that maps are drawn with by default.
+    recorder
+        Tells how the recorder fares that runs beside the server; None where none does.
     """
     maps = CoinMaps(lake, models)
-    live = LiveEvents(LakeEvents(maps, clock), rules)
+    tail = LiveTail(lake.root, [venue(name) for name in VENUE_NAMES])
+    told = ToldLiquidations()
+    tables = LakeEvents(maps, clock, told)
+    segments = TailEvents(tail, told, tables.ranking, clock)
+    live = LiveEvents({segments: rules.tail_seconds, tables: rules.poll_seconds}, rules)
     metrics = ServerMetrics(maps, live)
 
     @asynccontextmanager
@@ -97,8 +109,8 @@ def application(
         series_router(maps, clock),
         measured_router(maps, clock),
         model_router(maps),
-        lake_router(lake, clock),
-        status_router(lake, metrics, clock),
+        lake_router(lake, tail, clock),
+        status_router(lake, metrics, clock, recorder),
         stream_router(live),
     ):
         app.include_router(router, prefix=BASE)

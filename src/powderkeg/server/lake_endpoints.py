@@ -13,11 +13,12 @@ from powderkeg.analytics.liquidations_json import liquidations_json
 from powderkeg.analytics.measured_positions import measured_positions
 from powderkeg.analytics.realised_liquidations import realised_liquidations
 from powderkeg.errors import InputError
+from powderkeg.ingest.live_tail import LiveTail
 from powderkeg.lake.catalogue import found_datasets
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.lake_positions import lake_open_interest, lake_snapshot
-from powderkeg.model.times import DAY, MINUTE, duration, iso
+from powderkeg.model.times import DAY, MINUTE, SECOND, duration, iso
 from powderkeg.model.window import Window
 from powderkeg.server.answers import tagged
 from powderkeg.server.liquidation_events import events_of_coin, feeds_of_coin
@@ -35,6 +36,7 @@ from powderkeg.server.queries import (
     time_of,
     venue_names,
 )
+from powderkeg.server.tail_events import events_of
 from powderkeg.venues.registry import venues
 
 _EVENT_PLACE = re.compile(r"([0-9]{1,15})\+([0-9]{1,9})")
@@ -42,8 +44,8 @@ _LONGEST_EVENTS = 31 * DAY
 _LONGEST_TOTALS = 400 * DAY
 
 
-def lake_router(lake: Lake, clock: Callable[[], int]) -> APIRouter:
-    """Return the endpoints over `lake`; `clock` tells UTC milliseconds."""
+def lake_router(lake: Lake, tail: LiveTail, clock: Callable[[], int]) -> APIRouter:
+    """Return the endpoints over `lake` and its live segments; `clock` tells UTC milliseconds."""
     router = APIRouter()
 
     @router.get(
@@ -97,8 +99,9 @@ def lake_router(lake: Lake, clock: Callable[[], int]) -> APIRouter:
         ),
     )
     def events(request: Request, query: Annotated[EventQuery, Query()]) -> Response:
-        window = window_of(query.since, query.until, clock(), _LONGEST_EVENTS)
-        return tagged(request, event_page(lake, query, window))
+        # Up to now, so that what a stream tells from now on goes on from it.
+        window = window_of(query.since, query.until, clock(), _LONGEST_EVENTS, step=1)
+        return tagged(request, event_page(lake, tail, query, window))
 
     @router.get(
         "/positions",
@@ -109,21 +112,21 @@ def lake_router(lake: Lake, clock: Callable[[], int]) -> APIRouter:
         ),
     )
     def positions(request: Request, query: Annotated[PositionQuery, Query()]) -> Response:
-        now = clock() // MINUTE * MINUTE
+        now = clock() // SECOND * SECOND
         return tagged(request, positions_object(lake, query, time_of(query.at, "at", now)))
 
     return router
 
 
-def window_of(since: str, until: str | None, now: int, longest: int) -> Window:
-    """Return [since, until) of a query; the end is the last whole minute without one.
+def window_of(since: str, until: str | None, now: int, longest: int, *, step: int = MINUTE) -> Window:
+    """Return [since, until) of a query; the end is the last whole `step` in ms without one.
 
     Raises
     ------
     RequestError
         One is no time, the end is not after the start, or they are further apart than `longest` ms.
     """
-    end = time_of(until, "until", now // MINUTE * MINUTE)
+    end = time_of(until, "until", now // step * step)
     try:
         start = end - duration(since)
     except InputError:
@@ -200,8 +203,11 @@ def _place(key: DatasetKey) -> list[str]:
     return [key.table, key.venue, key.symbol, key.variant]
 
 
-def event_page(lake: Lake, query: EventQuery, window: Window) -> dict[str, Any]:
-    """Return the page: ``coin``, ``since``, ``until``, ``liquidations``, and ``next``, a cursor or null."""
+def event_page(lake: Lake, tail: LiveTail, query: EventQuery, window: Window) -> dict[str, Any]:
+    """Return the page: ``coin``, ``since``, ``until``, ``liquidations``, and ``next``, a cursor or null.
+
+    What is still in live segments is there, too, once.
+    """
     place = cursor_place(query.cursor, 1)
     start = window.start
     skip = 0
@@ -210,7 +216,12 @@ def event_page(lake: Lake, query: EventQuery, window: Window) -> dict[str, Any]:
         if found is None or not window.start <= int(found[1]) < window.end:
             raise RequestError(422, "invalid_parameter", "cursor: it is of another query", "cursor")
         start, skip = int(found[1]), int(found[2])
-    events = events_of_coin(lake, venue_names(query.venues), query.coin, Window(start, window.end))
+    names, asked = venue_names(query.venues), Window(start, window.end)
+    # Segments first: what is moved into the tables in between is read there.
+    heard = events_of(tail.look().liquidations, query.coin)
+    known = {one.key: one for one in heard if one.venue in names and asked.start <= one.ts < asked.end}
+    known |= {one.key: one for one in events_of_coin(lake, names, query.coin, asked)}
+    events = sorted(known.values())
     page = events[skip : skip + query.limit]
     more = len(events) > skip + len(page)
     following = None

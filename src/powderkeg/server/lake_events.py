@@ -10,20 +10,25 @@ from powderkeg.maps.liquidation_map import LiquidationMap
 from powderkeg.model.times import DAY, HOUR, MINUTE, iso
 from powderkeg.model.window import Window
 from powderkeg.server.coin_maps import BAR, CoinMaps, MapRequest, with_history
-from powderkeg.server.liquidation_events import LiquidationEvent, events_of_feed, feeds_of_coin
+from powderkeg.server.liquidation_events import (
+    LiquidationEvent,
+    events_of_feed,
+    feeds_of_coin,
+    told_in_parts,
+)
+from powderkeg.server.told_liquidations import ToldLiquidations
 from powderkeg.venues.registry import VENUE_NAMES
 
 HISTORY = 30 * DAY
 _RECENT = DAY
-_MOST_IN_ONE = 1_000
 _SAME = 1e-9
 
 
 class LakeEvents:
     """Looks at a lake and says what has changed since it looked before; used by one thread at a time.
 
-    Liquidations are told once they are in the lake's tables. The first look at a coin tells its whole map
-    and no liquidations.
+    Liquidations are told once they are in the lake's tables, unless they were before. The first look at a
+    coin tells its whole map and no liquidations.
 
     Parameters
     ----------
@@ -31,16 +36,26 @@ class LakeEvents:
         Whose lake is looked at.
     clock
         Tells UTC milliseconds.
+    told
+        What was told already, from here or from live segments.
+
+    Attributes
+    ----------
+    ranking
+        Coin -> venues of its last map, the one with most open interest first.
     """
 
-    def __init__(self, maps: CoinMaps, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, maps: CoinMaps, clock: Callable[[], int], told: ToldLiquidations | None = None
+    ) -> None:
+        self.ranking: dict[str, tuple[str, ...]] = {}
         self._maps = maps
         self._clock = clock
+        self._told = told or ToldLiquidations()
         self._last: dict[str, LiquidationMap] = {}
         self._begun: set[str] = set()
         self._feeds: dict[str, tuple[int, list[tuple[str, str]]]] = {}
         self._held: dict[tuple[str, str], object] = {}
-        self._seen: dict[tuple[str, str], frozenset[LiquidationEvent]] = {}
 
     def look(self, coins: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
         """Return (coin, event) of what is new.
@@ -61,9 +76,11 @@ class LakeEvents:
         if last is not None and end <= last.as_of:
             return []
         try:
-            total = self._maps.map(MapRequest(coin, with_history(), end, HISTORY)).summed.total
+            summed = self._maps.map(MapRequest(coin, with_history(), end, HISTORY)).summed
         except InputError:  # no map of it yet: liquidations may still come
             return []
+        total = summed.total
+        self.ranking[coin] = tuple(layer.map.instrument.partition(":")[0] for layer in summed.layers)
         if last is not None and total.as_of <= last.as_of:  # the lake lags behind
             return []
         self._last[coin] = total
@@ -81,11 +98,9 @@ class LakeEvents:
     def _liquidations(self, coin: str) -> list[dict[str, Any]]:
         first = coin not in self._begun
         self._begun.add(coin)
-        fresh = sorted(event for feed in self._feeds_of(coin) for event in self._new_of(feed, first=first))
-        return [
-            {"type": "liquidations", "liquidations": [one.as_json() for one in fresh[at : at + _MOST_IN_ONE]]}
-            for at in range(0, len(fresh), _MOST_IN_ONE)
-        ]
+        recent = [event for feed in self._feeds_of(coin) for event in self._changed(feed)]
+        fresh = self._told.fresh(recent, self._clock())
+        return [] if first else told_in_parts(fresh)
 
     def _feeds_of(self, coin: str) -> list[tuple[str, str]]:
         """Return (venue, symbol) with liquidations of a coin, looked up once a minute."""
@@ -96,16 +111,14 @@ class LakeEvents:
             self._feeds[coin] = (now + MINUTE, feeds)
         return feeds
 
-    def _new_of(self, feed: tuple[str, str], *, first: bool) -> frozenset[LiquidationEvent]:
+    def _changed(self, feed: tuple[str, str]) -> list[LiquidationEvent]:
+        """Return the last day's liquidations of a feed whose tables have changed since the last look."""
         held = [(one.rows, one.parts, one.size) for one in self._maps.lake.datasets("liquidations", *feed)]
         if self._held.get(feed) == held:
-            return frozenset()
+            return []
         self._held[feed] = held
         now = self._clock()
-        recent = frozenset(events_of_feed(self._maps.lake, *feed, Window(now - _RECENT, now + HOUR)))
-        before = self._seen.get(feed, recent if first else frozenset())
-        self._seen[feed] = recent
-        return recent - before
+        return events_of_feed(self._maps.lake, *feed, Window(now - _RECENT, now + HOUR))
 
 
 def changed_bins(before: LiquidationMap | None, after: LiquidationMap) -> list[dict[str, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from powderkeg.analytics.coin_instruments import instruments_of_coin
 from powderkeg.analytics.realised_liquidations import ReportedOrder
@@ -12,6 +13,7 @@ from powderkeg.lake.market_lake import Lake
 from powderkeg.model.window import Window
 from powderkeg.venues.registry import venue
 
+_MOST_IN_ONE = 1_000
 _COLUMNS = ("ts", "position_side", "price", "price_meaning", "quantity", "notional", "event_id", "occurrence")
 
 
@@ -21,6 +23,20 @@ class LiquidationEvent(ReportedOrder):
 
     event_id: str
     occurrence: int
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What is the same of it wherever it is read: venue, symbol and the key of its table."""
+        return (
+            self.venue,
+            self.symbol,
+            self.ts,
+            self.event_id,
+            self.position_side,
+            self.price,
+            self.quantity,
+            self.occurrence,
+        )
 
 
 def feeds_of_coin(lake: Lake, venues: Sequence[str], coin: str) -> list[tuple[str, str]]:
@@ -40,3 +56,11 @@ def events_of_coin(lake: Lake, venues: Sequence[str], coin: str, window: Window)
     """Return the liquidations of a coin in a window, ascending; those alike stay in a fixed order."""
     feeds = feeds_of_coin(lake, venues, coin)
     return sorted(event for feed in feeds for event in events_of_feed(lake, *feed, window))
+
+
+def told_in_parts(events: Sequence[LiquidationEvent]) -> list[dict[str, Any]]:
+    """Return events of the stream that tell these, a thousand in each at most."""
+    return [
+        {"type": "liquidations", "liquidations": [one.as_json() for one in events[at : at + _MOST_IN_ONE]]}
+        for at in range(0, len(events), _MOST_IN_ONE)
+    ]

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import anyio
 import anyio.to_thread
 
 from powderkeg.errors import PowderkegError
@@ -29,7 +30,7 @@ class LiveEvent:
 
 
 class EventSource(Protocol):
-    """Where events come from."""
+    """Where events come from; each is asked by one thread at a time."""
 
     def look(self, coins: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
         """Return (coin, event) of what is new since the last look; it may take its time."""
@@ -57,6 +58,13 @@ class Subscription:
 class LiveEvents:
     """Numbers events, keeps the last ones, and hands each to the clients of its coin.
 
+    Parameters
+    ----------
+    sources
+        Where events come from, each with the seconds between two looks at it.
+    rules
+        How many events and clients.
+
     Attributes
     ----------
     stream
@@ -67,8 +75,8 @@ class LiveEvents:
         How many clients were dropped for slowness.
     """
 
-    def __init__(self, source: EventSource, rules: ServerRules) -> None:
-        self._source = source
+    def __init__(self, sources: Mapping[EventSource, float], rules: ServerRules) -> None:
+        self._sources = dict(sources)
         self._rules = rules
         self._kept: deque[LiveEvent] = deque(maxlen=rules.stream_kept)
         self._subscriptions: set[Subscription] = set()
@@ -125,16 +133,26 @@ class LiveEvents:
 
     async def run(self) -> None:
         """Look for events of the coins that clients listen to, until cancelled; trouble is logged."""
+        async with anyio.create_task_group() as group:
+            for source, seconds in self._sources.items():
+                group.start_soon(self._follow, source, seconds)
+
+    async def _follow(self, source: EventSource, seconds: float) -> None:
+        own = anyio.CapacityLimiter(1)  # no request keeps a look waiting for a thread
+        trouble = ""
         while True:
-            await asyncio.sleep(self._rules.poll_seconds)
+            await asyncio.sleep(seconds)
             coins = sorted(set().union(*(one.coins for one in self._subscriptions)))
             if not coins:
                 continue
             try:
-                found = await anyio.to_thread.run_sync(self._source.look, coins)
+                found = await anyio.to_thread.run_sync(source.look, coins, limiter=own)
             except PowderkegError as error:
-                log.warning("the stream cannot look at the lake: %s", error)
+                if str(error) != trouble:
+                    log.warning("the stream cannot look at the lake: %s", error)
+                trouble = str(error)
                 continue
+            trouble = ""
             for coin, event in found:
                 self.publish(coin, event)
 

@@ -134,6 +134,12 @@ EVENT = {
 INSTRUMENT = {"venue": "bybit", "symbol": "BTCUSDT", "base": "BTC", "quote": "USDT", "contract": "linear"}
 DATASET = {"table": "bars", "venue": "bybit", "symbol": "BTCUSDT", "variant": "5m", "rows": 8640}
 POSITION = {"rank": 1, "account": "a1b2c3", "position_side": "long", "notional": 1.1e6, "distance": -0.03}
+RECORDER = {
+    "state": "recording",
+    "restarts": 0,
+    "trouble": "",
+    "venues": [{"venue": "bybit", "connections": 3, "listening": 3, "lag_ms": 40, "trouble": ""}],
+}
 FRESH = {"venue": "bybit", "table": "bars", "last": "2026-02-10T11:55:00Z"}
 ENVELOPE = {
     "price": [95148.2, 95640.0, 96105.5],

@@ -332,7 +332,7 @@ class EventQuery(Query):
     coin: Coin
     venues: Annotated[str | None, Field(max_length=200, description="Separated by commas; all.")] = None
     since: Annotated[str, Field(max_length=40, description="Start, as above; at most 31 days.")] = "1d"
-    until: Annotated[str | None, Field(max_length=40, description="End; the last whole minute.")] = None
+    until: Annotated[str | None, Field(max_length=40, description="End; now.")] = None
     limit: Limit = 100
     cursor: Cursor = None
 

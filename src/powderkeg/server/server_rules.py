@@ -30,8 +30,8 @@ class ServerRules:
         Longest path and query together.
     stream_clients, stream_queue, stream_kept
         WebSocket clients at once; events that one may lag behind; events kept for those who come back.
-    poll_seconds
-        Between two looks at the lake for the stream, > 0.
+    poll_seconds, tail_seconds
+        Between two looks for the stream at the lake's tables, and at its live segments, > 0.
     connections, connections_per_address
         Open at once, WebSockets apart, >= 1; where there are more, who has been idle longest makes room.
     header_seconds
@@ -66,6 +66,7 @@ class ServerRules:
     idle_seconds: float = 10.0
     sending_seconds: float = 120.0
     ping_seconds: float = 20.0
+    tail_seconds: float = 0.1
 
     def __post_init__(self) -> None:
         if self.token is None and not self.is_loopback:

@@ -11,12 +11,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from powderkeg.ingest.recorder_child import RecorderReport
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.times import iso
 from powderkeg.server.answers import tagged
 from powderkeg.server.bounded_cache import BoundedCache
 from powderkeg.server.coin_maps import CoinMaps
-from powderkeg.server.openapi_texts import FRESH, answer, refusals
+from powderkeg.server.openapi_texts import FRESH, RECORDER, answer, refusals
 from powderkeg.server.queries import NoQuery
 from powderkeg.version import __version__
 
@@ -85,20 +86,31 @@ class _ServerCollector(Collector):
         )
 
 
-def status_router(lake: Lake, metrics: ServerMetrics, clock: Callable[[], int]) -> APIRouter:
-    """Return the endpoints; `clock` tells UTC milliseconds."""
+def status_router(
+    lake: Lake,
+    metrics: ServerMetrics,
+    clock: Callable[[], int],
+    recorder: Callable[[], RecorderReport] | None,
+) -> APIRouter:
+    """Return the endpoints; `clock` tells UTC milliseconds, `recorder` how one fares, if it runs beside."""
     router = APIRouter(tags=["server"])
     started = clock()
 
     @router.get(
         "/health",
         **answer(
-            "Whether the lake can be read, and how fresh it is.",
-            {"status": "ok", "version": __version__, "newest": [FRESH]},
+            "Whether the lake can be read, how fresh it is, and how the recorder fares.",
+            {"status": "ok", "version": __version__, "newest": [FRESH], "recorder": RECORDER},
         ),
     )
     def health(request: Request, query: Annotated[NoQuery, Query()]) -> Response:  # noqa: ARG001
-        told = {"status": "ok", "version": __version__, "started": iso(started), "newest": newest(lake)}
+        told = {
+            "status": "ok",
+            "version": __version__,
+            "started": iso(started),
+            "newest": newest(lake),
+            "recorder": None if recorder is None else recorder().as_json(),
+        }
         return tagged(request, told)
 
     @router.get(
