@@ -123,7 +123,11 @@ function Help() {
           Brightness is USD per bin of price. Zoomed out, bins are added; over time the last column of a group stands for
           it. Nothing is smoothed.
         </li>
-        <li>A level runs until price sweeps it: there it ends in a cross. Filled bubbles are longs liquidated, rings shorts.</li>
+        <li>A level runs until price sweeps it: there it ends in a cross.</li>
+        <li>
+          Filled bubbles are longs liquidated, rings shorts. Where a venue tells a bankruptcy price and not that of a trade,
+          they stand at the candle.
+        </li>
         <li>Modelled is an estimate from public data; measured is counted positions. They are never added up.</li>
         <li>A map is risk geometry: it says what would be force-closed where, not where price will go.</li>
       </ul>

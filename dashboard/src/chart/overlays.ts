@@ -3,7 +3,7 @@
 import type { LiquidationEvent, SqueezePath } from "../data/api_types";
 import type { Heatmap } from "../data/heatmap_data";
 import type { StandingLevel } from "../data/standing_levels";
-import { placeOf } from "../data/time_axis";
+import { candleOf, columnAt, placeOf } from "../data/time_axis";
 import { usd } from "../format";
 import { ChartPrimitive, type Surface } from "./chart_primitive";
 import type { ChartColours } from "./chart_colours";
@@ -84,6 +84,16 @@ function label(
 const SMALLEST = 2.5;
 const LARGEST = 18;
 
+/**
+ * Where a liquidation is drawn: at its price where that is of a trade; a bankruptcy price or a limit may lie far from where
+ * the market was, and is drawn at the end of the candle that is nearest.
+ */
+function bubblePrice(heatmap: Heatmap, one: LiquidationEvent): number | null {
+  if (one.price === null || one.price_meaning === "fill") return one.price;
+  const candle = candleOf(heatmap, columnAt(heatmap, Date.parse(one.time)));
+  return candle ? Math.min(candle.high, Math.max(candle.low, one.price)) : one.price;
+}
+
 /** Radius in pixels: the area goes with the USD, against the largest in view. */
 export function bubbleRadius(notional: number, largest: number): number {
   return Math.max(SMALLEST, LARGEST * Math.sqrt(notional / Math.max(largest, 1)));
@@ -113,10 +123,11 @@ export class BubblesPrimitive extends ChartPrimitive {
     context.lineWidth = ratio;
     for (const one of this.events) {
       const across = x(placeOf(heatmap, Date.parse(one.time)));
-      if (one.price === null || across < -20 * ratio || across > width + 20 * ratio) continue;
+      const price = bubblePrice(heatmap, one);
+      if (price === null || across < -20 * ratio || across > width + 20 * ratio) continue;
       const colour = one.position_side === "long" ? colours.long : colours.short;
       context.beginPath();
-      context.arc(across, y(one.price), bubbleRadius(one.notional_usd, largest) * ratio, 0, 2 * Math.PI);
+      context.arc(across, y(price), bubbleRadius(one.notional_usd, largest) * ratio, 0, 2 * Math.PI);
       context.globalAlpha = 0.38;
       context.fillStyle = colour;
       // Filled for longs, a ring for shorts: the sides can be told apart without colours.

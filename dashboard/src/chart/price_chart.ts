@@ -248,7 +248,8 @@ export class PriceChart {
         ? pane.addSeries(HistogramSeries, { ...options, base: 0 })
         : pane.addSeries(LineSeries, { ...options, lineWidth: 1 }),
     );
-    made[0]!.priceScale().applyOptions({ scaleMargins: { top: 0.2, bottom: 0.15 } });
+    // A pane begins with the scale of prices, which may be logarithmic.
+    made[0]!.priceScale().applyOptions({ mode: PriceScaleMode.Normal, scaleMargins: { top: 0.2, bottom: 0.15 } });
     pane.setStretchFactor(PANE_HEIGHT);
     return made as ISeriesApi<"Line" | "Histogram">[];
   }
