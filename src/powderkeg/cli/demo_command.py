@@ -63,6 +63,10 @@ def demo(
     seconds = None if lasting is None else duration(lasting, "--for") / 1000
     if live is None:
         live = console.is_terminal and not os.environ.get("CI") and find_spec("fastapi") is not None
+    if live:
+        from powderkeg.cli.serve_command import require_free
+
+        require_free("127.0.0.1", port)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -109,6 +113,25 @@ def demo(
         f"{usd(reached.expected_forced or 0.0)} to be forced.",
         soft_wrap=True,
     )
+    _print_files_and_commands(output, files, squeeze)
+    if live:
+        from powderkeg.cli.demo_live import live_demo
+
+        live_demo(
+            market.venues[0],
+            squeeze,
+            output,
+            parameters=output / "parameters.toml",
+            coin=SYMBOL,
+            port=port,
+            seconds=seconds,
+        )
+
+
+def _print_files_and_commands(output: Path, files: dict[str, Path], squeeze: int) -> None:
+    from powderkeg.cli.terminal import output as console
+    from powderkeg.model.times import iso
+
     console.print()
     for path in (output / "map.png", output / "heatmap.png", output / "parameters.toml", *files.values()):
         console.print(f"wrote {path}", soft_wrap=True)
@@ -123,18 +146,6 @@ def demo(
         "powderkeg price --entry 100000 --leverage 10 --side long --venue hyperliquid --symbol BTC",
     ):
         console.print(f"  .venv/bin/{command}", soft_wrap=True)
-    if live:
-        from powderkeg.cli.demo_live import live_demo
-
-        live_demo(
-            market.venues[0],
-            squeeze,
-            output,
-            parameters=output / "parameters.toml",
-            coin=SYMBOL,
-            port=port,
-            seconds=seconds,
-        )
 
 
 def _venue() -> SimulatedVenue:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import threading
 import time
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ from powderkeg.cli.recording_plans import TABLES
 from powderkeg.cli.serve_command import ServedLake, run_server
 from powderkeg.cli.terminal import output as console
 from powderkeg.cli.terminal import working
-from powderkeg.errors import InputError, VenueError
+from powderkeg.errors import InputError, PowderkegError, VenueError
 from powderkeg.fake_venues.live_venues import LiveMarket, LiveVenues
 from powderkeg.fake_venues.simulated_source import shifted
 from powderkeg.ingest.backfill import backfill
@@ -41,11 +43,13 @@ if TYPE_CHECKING:
 SIZES = {"binance": 1.0, "bybit": 0.6, "okx": 0.5, "hyperliquid": 0.4}
 """Venues of the live market, and how large they are against the simulated one."""
 _MARK = "SIMULATED"
+log = logging.getLogger("powderkeg.demo")
 _PAST = 30 * DAY
 _STARTING = 15 * SECOND
 _BEFORE = 55 * SECOND
 _LISTENING = 60.0
 _CENSUS = 3.0
+_LAG = 61.0
 _HISTORY = ("bars", "mark_bars", "open_interest", "funding", "leverage_tiers", "liquidation_totals")
 _SETTINGS = RecorderSettings(segment_seconds=20.0, books_every=5_000)
 _UNLIMITED = RateLimit(1_000_000, 1_000)
@@ -114,13 +118,9 @@ def live_demo(
                 if console.is_terminal:
                     threading.Thread(target=webbrowser.open, args=(f"{url}/",), daemon=True).start()
 
-            run_server(
-                ServedLake(lake, {ALL: parameters}, recorder),
-                host="127.0.0.1",
-                port=port,
-                seconds=seconds,
-                ready=ready,
-            )
+            files: dict[str, str | Path] = {} if parameters is None else {ALL: parameters}
+            served = ServedLake(lake, files, recorder)
+            run_server(served, host="127.0.0.1", port=port, seconds=seconds, ready=ready)
     finally:
         venues.__exit__(None, None, None)
     console.print("The live market has ended; its lake stays, and another demo replaces it.")
@@ -185,20 +185,50 @@ async def _fill(lake: Lake, urls: Mapping[str, Mapping[str, str]], coin: str) ->
                 group.create_task(_count(lake, name, hosts))
 
 
-async def _fetch(lake: Lake, name: str, hosts: Mapping[str, str], coin: str) -> None:
+async def _fetch(
+    lake: Lake, name: str, hosts: Mapping[str, str], coin: str, longest: int = 5 * MINUTE
+) -> None:
     asked = venue(name)
     # These venues are ours: nobody is spared by asking slowly.
     quick = replace(asked, limits=dict.fromkeys(asked.limits, _UNLIMITED))
     tables = [table for table in _HISTORY if table not in asked.unavailable]
     async with VenueClient(quick, hosts) as client:
-        # Minutes of the last hour, too, so that the bar that is not over yet is whole in the end: up to the
-        # time of asking, from which the recorder has them.
         for step, length, wanted in ((5 * MINUTE, _PAST, tables), (MINUTE, HOUR, ["bars"])):
+            if step > longest:
+                continue
             now = _now()
             window = Window(now - length, now)
             report = await backfill(client, lake, [coin], wanted, window, interval=step, clock=_now)
             if report.failures:
                 raise VenueError(f"{asked.title}: {report.failures[0]}")
+
+
+@contextmanager
+def _completing(lake: Lake, urls: Mapping[str, Mapping[str, str]], coin: str) -> Iterator[None]:
+    """Fetch the last minutes of before the recording again, once every venue has them, while the block runs.
+
+    Some are asked for what is a minute old only; without them the bar that was not over is not whole.
+    """
+    over = threading.Event()
+
+    async def minutes() -> None:
+        for name, hosts in urls.items():
+            await _fetch(lake, name, hosts, coin, longest=MINUTE)
+
+    def work() -> None:
+        if not over.wait(_LAG):
+            try:
+                asyncio.run(minutes())
+            except PowderkegError as error:
+                log.warning("the minutes before the recording are not complete: %s", error)
+
+    working = threading.Thread(target=work, daemon=True)
+    working.start()
+    try:
+        yield
+    finally:
+        over.set()
+        working.join()
 
 
 async def _count(lake: Lake, name: str, hosts: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -156,14 +157,25 @@ def run_server(
         pass
     except SystemExit as error:
         if error.code and not server.started:
-            raise OutputError(
-                f"--port: {port} of {host} cannot be listened on; is another server there?"
-            ) from None
+            raise _port_taken(host, port) from None
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
         over.set()
         attending.join()
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise OutputError if a port cannot be listened on: to be told before long work, not after it."""
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise _port_taken(host, port) from error
+
+
+def _port_taken(host: str, port: int) -> OutputError:
+    return OutputError(f"--port: {port} of {host} cannot be listened on; is another server there?")
 
 
 def _recorder(chosen: Settings, venues: str | None, coins: str | None) -> RecorderChild:
