@@ -23,6 +23,7 @@ export const KEYS: readonly Key[] = [
   { keys: ["b"], does: "liquidation bubbles on or off", act: () => toggleLayer("bubbles") },
   { keys: ["v"], does: "levels on or off", act: () => toggleLayer("levels") },
   { keys: ["p"], does: "map by price on or off", act: () => toggleLayer("profile") },
+  { keys: ["d"], does: "map by distance from entry", act: () => toggleLayer("classes") },
   { keys: ["[", "]"], does: "panel before or after", act: (key) => turn(key === "]" ? 1 : -1) },
   { keys: ["l"], does: "layers and colours", act: () => (dialog.value = "layers") },
   { keys: ["t"], does: "dark or light", act: () => (theme.value = theme.value === "dark" ? "light" : "dark") },

@@ -26,6 +26,7 @@ export const LAYERS = {
   levels: "Levels until swept",
   bubbles: "Liquidations",
   profile: "Map by price",
+  classes: "… by distance from entry",
   clusters: "Clusters",
   interest: "Open interest",
   funding: "Funding",

@@ -13,6 +13,8 @@ export interface ChartColours {
   long: string;
   short: string;
   accent: string;
+  /** Classes of distance from the entry, the nearest first. */
+  classes: readonly string[];
 }
 
 export const CHART_COLOURS: Record<Theme, ChartColours> = {
@@ -26,6 +28,7 @@ export const CHART_COLOURS: Record<Theme, ChartColours> = {
     long: "#56b4e9",
     short: "#f0a33a",
     accent: "#7ee0c3",
+    classes: ["#fde725", "#7ad151", "#22a884", "#4a8bc2", "#7a6fd0"],
   },
   light: {
     background: "#ffffff",
@@ -37,5 +40,6 @@ export const CHART_COLOURS: Record<Theme, ChartColours> = {
     long: "#0072b2",
     short: "#c45a00",
     accent: "#00795c",
+    classes: ["#b8a000", "#4f9a26", "#0f7d62", "#2f6ea8", "#5a4bb0"],
   },
 };

@@ -3,19 +3,22 @@
 import { effect, signal, useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { colourScale, densityOf, type ColourScale } from "../data/colours";
 import type { Series } from "../data/api_types";
+import { classes, otherBins } from "../data/assumptions";
+import { colourScale, densityOf, type ColourScale } from "../data/colours";
 import { finest, type Heatmap } from "../data/heatmap_data";
+import { CLASS_BOUNDS } from "../data/reweighing";
+import { asked, fanLook } from "../data/squeeze";
 import { standingLevels } from "../data/standing_levels";
 import { heatmap, liquidations, map, series } from "../data/store";
 import { livePrice, liveLiquidations } from "../data/stream";
 import { columnAt } from "../data/time_axis";
-import { otherBins } from "../data/assumptions";
-import { asked, fanLook } from "../data/squeeze";
+import { percent } from "../format";
 import { palette, panel, priceScale, range, saturation, shown, sides, theme, threshold, zone } from "../state";
 import { CHART_COLOURS } from "./chart_colours";
 import { cellAt } from "./heatmap_primitive";
 import { PriceChart, type PaneName, type PaneValues, type Pointed } from "./price_chart";
+import { sideStacks, type ProfileLook } from "./profile_primitive";
 import { Tooltip } from "./tooltip";
 
 /** The chart that is on the page, for keys and pictures. */
@@ -25,6 +28,9 @@ export const pointed = signal<Pointed | null>(null);
 /** The colour scale of the heatmap that is shown. */
 export const scale = signal<ColourScale>({ brightest: 0, exponent: 1 });
 
+const CLASS_NAMES = CLASS_BOUNDS.map((bound, i) =>
+  Number.isFinite(bound) ? `within ${percent(bound, 0)} of entry` : `beyond ${percent(CLASS_BOUNDS[i - 1], 0)}`,
+);
 const WALL = 0.75;
 const MOST_LEVELS = 30;
 
@@ -104,14 +110,7 @@ function keepDrawn(made: PriceChart): () => void {
       const events = shown.value.has("bubbles") ? told : [];
       made.bubbles.show(heatmap.value.value?.heatmap ?? null, events, CHART_COLOURS[theme.value]);
     }),
-    effect(() => {
-      const known = map.value.value;
-      made.profile.show(
-        known && shown.value.has("profile")
-          ? { bins: known.bins, mark: known.mark_price, colours: CHART_COLOURS[theme.value], other: otherBins.value }
-          : null,
-      );
-    }),
+    effect(() => made.profile.show(profileLook())),
     effect(() => {
       const look = panel.value === "squeeze" ? fanLook.value : null;
       made.fan.show(heatmap.value.value?.heatmap ?? null, look, CHART_COLOURS[theme.value]);
@@ -123,6 +122,20 @@ function keepDrawn(made: PriceChart): () => void {
     effect(() => drawPanes(made)),
   ];
   return () => stops.forEach((stop) => stop());
+}
+
+/** What stands by price: of either side, or by class of distance where that is wanted and known. */
+function profileLook(): ProfileLook | null {
+  const known = map.value.value;
+  if (!known || !shown.value.has("profile")) return null;
+  const colours = CHART_COLOURS[theme.value];
+  const other = otherBins.value;
+  const split = shown.value.has("classes") && known.kind === "modelled" ? classes.value : null;
+  if (split) {
+    const stacks = split.byClass.map((values, i) => ({ name: CLASS_NAMES[i]!, colour: colours.classes[i]!, values }));
+    return { bins: split.bins, stacks, mark: split.mark, colours, other };
+  }
+  return { bins: known.bins, stacks: sideStacks(known.bins, colours), mark: known.mark_price, colours, other };
 }
 
 function eventKey(one: { time: string; venue: string; notional_usd: number; price: number | null }): string {

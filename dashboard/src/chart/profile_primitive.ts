@@ -16,21 +16,37 @@ export function profileWidth(ofChart: number): number {
   return Math.min(WIDTH, WIDEST_SHARE * ofChart);
 }
 
+/** A part of what stands: USD in each of the bins. */
+export interface Stack {
+  name: string;
+  colour: string;
+  values: ArrayLike<number>;
+}
+
 export interface ProfileLook {
   bins: readonly Bin[];
+  /** What is drawn side by side from the edge; together they are what stands in a bin. */
+  stacks: readonly Stack[];
   mark: number;
   colours: ChartColours;
-  /** The same bins under other assumptions, drawn as an outline. */
+  /** Bins under other assumptions, drawn as an outline. */
   other: readonly Bin[] | null;
 }
 
-/** Bins that share a row of pixels: its bounds, and USD per bin, so that the drawn area is what stands there. */
+/** Longs and shorts of bins. */
+export function sideStacks(bins: readonly Bin[], colours: ChartColours): Stack[] {
+  return [
+    { name: "longs", colour: colours.long, values: bins.map((bin) => bin.long_notional) },
+    { name: "shorts", colour: colours.short, values: bins.map((bin) => bin.short_notional) },
+  ];
+}
+
+/** Bins that share a row of pixels: its bounds, and USD per bin of each stack, so that the drawn area is what stands. */
 interface Row {
   top: number;
   bottom: number;
   bins: number;
-  long: number;
-  short: number;
+  values: number[];
 }
 
 export class ProfilePrimitive extends ChartPrimitive {
@@ -50,52 +66,69 @@ export class ProfilePrimitive extends ChartPrimitive {
     if (!look || look.bins.length === 0) return;
     const { context, width, height, ratio } = surface;
     const room = profileWidth(width / ratio) * ratio;
-    const left = width - room;
     context.save();
     context.fillStyle = look.colours.background;
     context.globalAlpha = 0.72;
-    context.fillRect(left, 0, room, height);
-    context.globalAlpha = 1;
-    const rows = rowsOf(look.bins, surface);
-    const other = look.other && rowsOf(look.other, surface);
-    const largest = Math.max(...[...rows, ...(other ?? [])].map((row) => row.long + row.short), 1);
+    context.fillRect(width - room, 0, room, height);
+    const rows = rowsOf(look.bins, look.stacks, surface);
+    const other = look.other && rowsOf(look.other, sideStacks(look.other, look.colours), surface);
+    const largest = Math.max(...[...rows, ...(other ?? [])].map(total), 1);
+    const scale = (room * 0.92) / largest;
     context.globalAlpha = 0.8;
     for (const row of rows) {
-      const long = (room * 0.92 * row.long) / largest;
-      const short = (room * 0.92 * row.short) / largest;
-      const tall = Math.max(1, row.bottom - row.top);
-      context.fillStyle = look.colours.long;
-      context.fillRect(width - long, row.top, long, tall);
-      context.fillStyle = look.colours.short;
-      context.fillRect(width - long - short, row.top, short, tall);
+      let right = width;
+      row.values.forEach((value, i) => {
+        context.fillStyle = look.stacks[i]!.colour;
+        context.fillRect(right - value * scale, row.top, value * scale, Math.max(1, row.bottom - row.top));
+        right -= value * scale;
+      });
     }
     context.globalAlpha = 1;
-    if (other) outline(surface, other, (room * 0.92) / largest, look.colours.accent);
+    if (other) outline(surface, other, scale, look.colours.accent);
     cumulative(surface, look, room);
     caption(surface, look.colours, `bars: USD a bin, to ${usd(largest)}`, 4 * ratio, "top");
+    if (look.stacks.length > 2) legend(surface, look);
     context.restore();
   }
 }
 
+function total(row: Row): number {
+  return row.values.reduce((sum, value) => sum + value, 0);
+}
+
 /** Bins gathered into rows at least two pixels high: none is dropped that is in view. */
-function rowsOf(bins: readonly Bin[], { y, height, ratio }: Surface): Row[] {
+function rowsOf(bins: readonly Bin[], stacks: readonly Stack[], { y, height, ratio }: Surface): Row[] {
   const rows: Row[] = [];
   const least = 2 * ratio;
-  for (const bin of bins) {
+  bins.forEach((bin, i) => {
     const bottom = Math.round(y(bin.price_low));
     const top = Math.round(y(bin.price_high));
-    if (bottom < 0 || top > height) continue;
+    if (bottom < 0 || top > height) return;
     const open = rows[rows.length - 1];
     if (open && open.bottom - open.top < least) {
       open.top = Math.min(open.top, top);
-      open.long += (bin.long_notional - open.long) / (open.bins + 1);
-      open.short += (bin.short_notional - open.short) / (open.bins + 1);
       open.bins += 1;
+      stacks.forEach(({ values }, at) => (open.values[at]! += (values[i]! - open.values[at]!) / open.bins));
     } else {
-      rows.push({ top, bottom, bins: 1, long: bin.long_notional, short: bin.short_notional });
+      rows.push({ top, bottom, bins: 1, values: stacks.map(({ values }) => values[i]!) });
     }
-  }
+  });
   return rows;
+}
+
+function legend({ context, width, ratio }: Surface, { stacks, colours }: ProfileLook): void {
+  context.font = `${10 * ratio}px system-ui, sans-serif`;
+  context.textBaseline = "top";
+  context.textAlign = "right";
+  context.lineWidth = 3 * ratio;
+  context.lineJoin = "round";
+  stacks.forEach(({ name, colour }, i) => {
+    const y = (18 + 13 * i) * ratio;
+    context.strokeStyle = colours.background;
+    context.strokeText(name, width - 4 * ratio, y);
+    context.fillStyle = colour;
+    context.fillText(name, width - 4 * ratio, y);
+  });
 }
 
 function outline({ context, width, ratio }: Surface, rows: Row[], scale: number, colour: string): void {
@@ -103,7 +136,7 @@ function outline({ context, width, ratio }: Surface, rows: Row[], scale: number,
   context.lineWidth = 1.25 * ratio;
   context.beginPath();
   rows.forEach((row, i) => {
-    const x = width - (row.long + row.short) * scale;
+    const x = width - total(row) * scale;
     context[i ? "lineTo" : "moveTo"](x, row.bottom);
     context.lineTo(x, row.top);
   });

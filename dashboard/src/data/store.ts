@@ -143,7 +143,7 @@ export const positions = resource<Positions>((signal) =>
 );
 
 export const layers = resource<Layers>((signal) =>
-  panel.value === "assumptions" && kind.value === "modelled"
+  (panel.value === "assumptions" || shown.value.has("classes")) && kind.value === "modelled"
     ? ask("layers", { coin: coin.value, venues: venueParameter(), at: iso(end.value), history: "30d" }, signal)
     : null,
 );

@@ -1,16 +1,8 @@
 /** Other assumptions: sliders that re-weight the map's layers at once, and the score that they would have had. */
 
 import type { Layers } from "../data/api_types";
-import {
-  canBeChanged,
-  changed,
-  changedScore,
-  otherBins,
-  servedAssumptions,
-  servedScore,
-  type Assumptions as Wanted,
-  type Score,
-} from "../data/assumptions";
+import { changed, changedScore, otherBins, servedScore } from "../data/assumptions";
+import { canBeChanged, servedAssumptions, type Assumptions as Wanted, type Score } from "../data/reweighing";
 import { layers, map } from "../data/store";
 import { percent, usd } from "../format";
 import { kind } from "../state";

@@ -75,7 +75,10 @@ def serve(
     )
 
     def ready(url: str) -> None:
-        typer.echo(f"Serving the lake at {url}/v1 until Ctrl-C; /v1/openapi.json describes it.")
+        typer.echo(
+            f"Serving the lake at {url}/ until Ctrl-C: the dashboard; below /v1 the API, described at "
+            "/v1/openapi.json."
+        )
 
     with served.recorder or nullcontext():
         run_server(served, host=host, port=port, token=token, ready=ready)
