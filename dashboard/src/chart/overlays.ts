@@ -1,7 +1,8 @@
 /** What lies over the candles: levels until they are swept, liquidations as bubbles, and a squeeze's fan. */
 
-import type { LiquidationEvent, SqueezePath } from "../data/api_types";
+import type { LiquidationEvent } from "../data/api_types";
 import type { Heatmap } from "../data/heatmap_data";
+import type { FanLook } from "../data/squeeze";
 import type { StandingLevel } from "../data/standing_levels";
 import { candleOf, columnAt, placeOf } from "../data/time_axis";
 import { usd } from "../format";
@@ -138,14 +139,6 @@ export class BubblesPrimitive extends ChartPrimitive {
     }
     context.restore();
   }
-}
-
-/** A squeeze that is being looked at: where it begins, where it would come to rest, and its paths in time. */
-export interface FanLook {
-  mark: number;
-  landing: number | null;
-  path: SqueezePath | null;
-  side: "up" | "down";
 }
 
 export class FanPrimitive extends ChartPrimitive {

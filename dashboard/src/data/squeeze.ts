@@ -2,8 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 
-import type { FanLook } from "../chart/overlays";
-import type { Squeeze, SqueezeAnswer } from "./api_types";
+import type { Squeeze, SqueezeAnswer, SqueezePath } from "./api_types";
 import { ask } from "./api";
 import { landingOf, reachedAt, type Point } from "./envelope";
 import { resource } from "./resource";
@@ -77,6 +76,14 @@ export const paths = resource<SqueezeAnswer>((signal) => {
 });
 
 export const path = computed(() => paths.value.value?.squeezes.find((one) => one.side === asked.value.side)?.paths[0] ?? null);
+
+/** A squeeze that is being looked at: where it begins, where it would come to rest, and its paths in time. */
+export interface FanLook {
+  mark: number;
+  landing: number | null;
+  path: SqueezePath | null;
+  side: "up" | "down";
+}
 
 export const fanLook = computed<FanLook | null>(() => {
   const one = squeeze.value;
