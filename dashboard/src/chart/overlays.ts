@@ -4,7 +4,7 @@ import type { LiquidationEvent } from "../data/api_types";
 import type { Heatmap } from "../data/heatmap_data";
 import type { FanLook } from "../data/squeeze";
 import type { StandingLevel } from "../data/standing_levels";
-import { candleOf, columnAt, placeOf } from "../data/time_axis";
+import { columnAt, placeOf } from "../data/time_axis";
 import { usd } from "../format";
 import { ChartPrimitive, type Surface } from "./chart_primitive";
 import type { ChartColours } from "./chart_colours";
@@ -89,10 +89,9 @@ const LARGEST = 18;
  * Where a liquidation is drawn: at its price where that is of a trade; a bankruptcy price or a limit may lie far from where
  * the market was, and is drawn at the end of the candle that is nearest.
  */
-function bubblePrice(heatmap: Heatmap, one: LiquidationEvent): number | null {
-  if (one.price === null || one.price_meaning === "fill") return one.price;
-  const candle = candleOf(heatmap, columnAt(heatmap, Date.parse(one.time)));
-  return candle ? Math.min(candle.high, Math.max(candle.low, one.price)) : one.price;
+function bubblePrice(one: LiquidationEvent, candle: { low: number; high: number } | null): number | null {
+  if (one.price === null || one.price_meaning === "fill" || !candle) return one.price;
+  return Math.min(candle.high, Math.max(candle.low, one.price));
 }
 
 /** Radius in pixels: the area goes with the USD, against the largest in view. */
@@ -124,7 +123,7 @@ export class BubblesPrimitive extends ChartPrimitive {
     context.lineWidth = ratio;
     for (const one of this.events) {
       const across = x(placeOf(heatmap, Date.parse(one.time)));
-      const price = bubblePrice(heatmap, one);
+      const price = bubblePrice(one, this.candle(columnAt(heatmap, Date.parse(one.time))));
       if (price === null || across < -20 * ratio || across > width + 20 * ratio) continue;
       const colour = one.position_side === "long" ? colours.long : colours.short;
       context.beginPath();
@@ -138,6 +137,12 @@ export class BubblesPrimitive extends ChartPrimitive {
       context.stroke();
     }
     context.restore();
+  }
+
+  /** The candle of a column as it is drawn, that which is forming included. */
+  private candle(column: number): { low: number; high: number } | null {
+    const found = this.series?.dataByIndex(column);
+    return found && "high" in found ? found : null;
   }
 }
 

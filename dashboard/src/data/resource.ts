@@ -1,6 +1,6 @@
 /** Something that is asked of the server again whenever what it depends on changes. */
 
-import { effect, signal, type Signal } from "@preact/signals";
+import { effect, signal, untracked, type Signal } from "@preact/signals";
 
 import { Problem } from "./api";
 
@@ -57,5 +57,5 @@ export function resource<T>(load: (signal: AbortSignal) => Promise<T> | null): R
       clearTimeout(retry);
     };
   });
-  return { value, problem, loading, refresh: () => asked.value++ };
+  return { value, problem, loading, refresh: () => untracked(() => asked.value++) };
 }

@@ -27,14 +27,16 @@ export const BUBBLES = 1_000;
 /** The end of the last whole bar, as far as the page knows: what is asked for again when it moves. */
 export const barClock = signal(Math.floor(Date.now() / BAR) * BAR);
 
-/** Let time pass: bars close whether or not the stream says so. */
+/** Let time pass: bars close whether or not the stream says so, and what comes late is asked for when it has come. */
 export function keepTime(): void {
   setInterval(() => {
     barClock.value = Math.floor((Date.now() - 15_000) / BAR) * BAR;
   }, 5_000);
   effect(() => {
     const told = liveMap.value;
-    if (told) barClock.value = Math.max(barClock.peek(), Date.parse(told));
+    const known = map.value.peek()?.as_of;
+    if (!told || at.peek() || !known || told <= known) return;
+    for (const one of [heatmap, map, liquidations, series]) one.refresh();
   });
 }
 
