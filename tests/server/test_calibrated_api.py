@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from made_markets import made_calibration
@@ -178,10 +179,10 @@ def test_serve_takes_parameters_from_the_command_line_or_the_settings(
         line += f" --parameters binance={folder / 'one.toml'}"
     told: list[object] = []
 
-    def ask(app: object, **_: object) -> None:
-        told.append(got(TestClient(app, base_url="http://127.0.0.1"), "models"))  # type: ignore[arg-type]
+    def ask(server: uvicorn.Server, *_: object, **__: object) -> None:
+        told.append(got(TestClient(server.config.app, base_url="http://127.0.0.1"), "models"))  # type: ignore[arg-type]
 
-    monkeypatch.setattr("uvicorn.run", ask)
+    monkeypatch.setattr("uvicorn.Server.run", ask)
     monkeypatch.setattr("sys.argv", line.split())
     with pytest.raises(SystemExit) as left:
         main()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import stamina
+import uvicorn
 from fastapi import FastAPI, Response, WebSocket, WebSocketDisconnect
 
 from powderkeg.cli.main import main
@@ -281,12 +282,16 @@ def test_what_is_no_http_is_answered_in_the_one_shape(hasty: Listening) -> None:
 def test_the_command_serves_with_these_protocols(
     filled: FilledLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: dict[str, Any] = {}
-    monkeypatch.setattr("uvicorn.run", lambda _, **options: given.update(options))
+    given: list[uvicorn.Config] = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, *_: given.append(server.config))
     monkeypatch.setattr("sys.argv", ["powderkeg", "serve", "--lake", str(filled.lake.root)])
     with pytest.raises(SystemExit) as left:
         main()
     assert not left.value.code
-    assert issubclass(given["http"], GuardedHttp)
-    assert issubclass(given["ws"], GuardedWebSocket)
-    assert given["http"].limits == given["ws"].limits == ServerRules()
+    (config,) = given
+    http, ws = config.http, config.ws
+    assert isinstance(http, type)
+    assert issubclass(http, GuardedHttp)
+    assert isinstance(ws, type)
+    assert issubclass(ws, GuardedWebSocket)
+    assert http.limits == ws.limits == ServerRules()

@@ -55,6 +55,12 @@ Cursor = Annotated[
 ]
 
 
+VenueCoin = Annotated[
+    str, Field(min_length=1, max_length=40, description="As the venue spells it.", examples=["BTC"])
+]
+CensusVenue = Annotated[str, Field(max_length=20, description="One that publishes positions.")]
+
+
 class Query(BaseModel):
     """Parameters of an endpoint; those that are not declared are refused."""
 
@@ -245,10 +251,8 @@ class SqueezeQuery(MapQuery):
 class PositionQuery(Query):
     """Which measured positions."""
 
-    coin: Annotated[
-        str, Field(min_length=1, max_length=40, description="As the venue spells it.", examples=["BTC"])
-    ]
-    venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
+    coin: VenueCoin
+    venue: CensusVenue = "hyperliquid"
     near: Annotated[
         float, Field(gt=0, lt=1, description="How close to the mark a level is, a fraction of it.")
     ] = 0.05
@@ -259,8 +263,8 @@ class PositionQuery(Query):
 class MeasuredMapQuery(Query):
     """Which measured map."""
 
-    coin: Annotated[str, Field(min_length=1, max_length=40, description="As the venue spells it.")]
-    venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
+    coin: VenueCoin
+    venue: CensusVenue = "hyperliquid"
     at: At = None
     levels: Annotated[
         Literal["published", "frozen", "joint"],
@@ -275,8 +279,8 @@ class MeasuredMapQuery(Query):
 class MeasuredHeatmapQuery(Query):
     """Which measured heatmap."""
 
-    coin: Annotated[str, Field(min_length=1, max_length=40, description="As the venue spells it.")]
-    venue: Annotated[str, Field(max_length=20, description="One that publishes positions.")] = "hyperliquid"
+    coin: VenueCoin
+    venue: CensusVenue = "hyperliquid"
     at: At = None
     history: Annotated[
         str, Field(max_length=10, description="How long before `at` it begins, 1h to 31d.", examples=["7d"])
