@@ -7,6 +7,8 @@ import { KEYS } from "./keyboard";
 import { Choice } from "./panels/parts";
 import { dialog, LAYERS, palette, priceScale, shown, sides, theme, toggleLayer, zone, type Layer } from "./state";
 
+const ARROWS: Record<string, string> = { ArrowLeft: "←", ArrowRight: "→" };
+
 export function Dialogs() {
   if (dialog.value === "layers") return <Layers />;
   if (dialog.value === "help") return <Help />;
@@ -106,7 +108,7 @@ function Help() {
           <div key={does}>
             <dt>
               {keys.map((one) => (
-                <kbd key={one}>{one}</kbd>
+                <kbd key={one}>{ARROWS[one] ?? one}</kbd>
               ))}
             </dt>
             <dd>{does}</dd>
@@ -131,6 +133,9 @@ function Help() {
         <li>Modelled is an estimate from public data; measured is counted positions. They are never added up.</li>
         <li>A map is risk geometry: it says what would be force-closed where, not where price will go.</li>
       </ul>
+      <p>
+        The chart is drawn with TradingView’s Lightweight Charts™. <a href="assets/licences.txt">Licences</a>
+      </p>
     </Dialog>
   );
 }

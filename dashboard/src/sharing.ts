@@ -3,10 +3,11 @@
 import { signal } from "@preact/signals";
 
 import { CHART_COLOURS } from "./chart/chart_colours";
-import { chart } from "./chart/chart_view";
-import { map } from "./data/store";
-import { moment, price, usd } from "./format";
-import { coin, kind, link, range, theme } from "./state";
+import { chart, scale } from "./chart/chart_view";
+import { colourTables, densityOf } from "./data/colours";
+import { heatmap, map } from "./data/store";
+import { moment, percent, price, usd } from "./format";
+import { coin, kind, link, palette, range, saturation, shown, sides, theme, threshold } from "./state";
 
 /** A word to the visitor that goes away by itself. */
 export const notice = signal("");
@@ -46,7 +47,32 @@ export function picture(): HTMLCanvasElement | null {
   const below = made.height / ratio;
   write(`${kind.value} · model ${known.model} ${known.provenance.parameter_hash.slice(0, 10)} · ${venues}`, 11, 14, below - 22, colours.muted);
   write(`powderkeg ${known.provenance.version} · risk geometry, no forecast of direction`, 11, 14, below - 8, colours.muted);
+  drawScale(made, ratio);
   return made;
+}
+
+/** The colour scale in the lower right corner: its colours, and the USD per bin of its ends. */
+function drawScale(made: HTMLCanvasElement, ratio: number): void {
+  const held = heatmap.value.value?.heatmap;
+  if (!held || !shown.value.has("heatmap")) return;
+  const context = made.getContext("2d")!;
+  const [width, height] = [180 * ratio, 9 * ratio];
+  const left = made.width - width - 14 * ratio;
+  const top = made.height - 32 * ratio;
+  const words = colourTables(theme.value, palette.value)[sides.value === "short" ? 1 : 0];
+  for (let x = 0; x < width; x++) {
+    const bright = threshold.value + ((saturation.value - threshold.value) * x) / width;
+    const word = words[Math.max(1, Math.round((255 * bright) / saturation.value))]!;
+    context.fillStyle = `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;
+    context.fillRect(left + x, top, 1, height);
+  }
+  const ends = [threshold.value, saturation.value].map((bright) => usd(densityOf(scale.value, bright)));
+  context.font = `${11 * ratio}px system-ui, sans-serif`;
+  context.fillStyle = CHART_COLOURS[theme.value].muted;
+  context.textAlign = "right";
+  const bin = percent(Math.exp(held.width) - 1, 1);
+  context.fillText(`${ends[0]} to ${ends[1]} per ${bin} of price`, made.width - 14 * ratio, made.height - 9 * ratio);
+  context.textAlign = "left";
 }
 
 /** Save the picture as a PNG file. */

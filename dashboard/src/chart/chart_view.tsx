@@ -149,7 +149,7 @@ function drawPanes(made: PriceChart): void {
   const totals = liquidations.value.value?.aggregate.intervals;
   const told = series.value.value;
   const wanted: [PaneName, PaneValues[]][] = [];
-  if (held && totals && layers.has("totals")) {
+  if (held && totals?.some((one) => one.recorded) && layers.has("totals")) {
     const side = (name: "long_usd" | "short_usd") =>
       perColumn(held, totals.map((one) => [Date.parse(one.start), one[name]]));
     wanted.push(["totals", [side("long_usd"), side("short_usd")]]);
