@@ -24,7 +24,7 @@ VENUES = {"binance": (1.0, 1.0), "bybit": (1.0004, 0.6), "okx": (0.9997, 0.4)}
 def made_lake(root: Path, end: int, days: int = 75, liquidations: int = 2_000) -> Lake:
     """Return a lake with `days` of five-minute bars up to `end`, UTC ms: one market, told by three venues."""
     lake = Lake(root, create=True)
-    end = end // (8 * HOUR) * 8 * HOUR
+    end = end // BAR * BAR
     window = Window(end - days * DAY, end)
     bars = days * DAY // BAR
     # Minutes labelled as five: four tenths of a real market's volatility are left, and the map is as wide.
