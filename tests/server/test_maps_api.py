@@ -84,6 +84,30 @@ def test_what_a_client_has_is_not_sent_again(client: TestClient, filled: FilledL
     assert other.headers["etag"] != tag
 
 
+def test_packed_and_plain_bytes_have_each_their_tag(client: TestClient) -> None:
+    plain, packed = (
+        client.get("/v1/map?coin=BTC", headers={"Accept-Encoding": coding}) for coding in ("identity", "gzip")
+    )
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    assert packed.content == plain.content
+    for one in (plain, packed):
+        assert "Accept-Encoding" in one.headers["vary"]
+    tags = {"identity": plain.headers["etag"], "gzip": packed.headers["etag"]}
+    assert tags["identity"] != tags["gzip"]
+    for coding in tags:
+        for known, tag in tags.items():
+            told = client.get("/v1/map?coin=BTC", headers={"Accept-Encoding": coding, "If-None-Match": tag})
+            assert told.status_code == (304 if known == coding else 200)
+
+
+def test_cells_as_bytes_are_sent_as_they_are(client: TestClient) -> None:
+    binary = client.get("/v1/heatmap?coin=BTC&format=binary", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in binary.headers
+    assert len(binary.content) == int(binary.headers["content-length"])
+
+
 def test_clusters_and_imbalance_are_those_of_the_map(client: TestClient) -> None:
     whole = got(client, "map?coin=BTC")
     clusters = got(client, "clusters?coin=BTC&limit=3")

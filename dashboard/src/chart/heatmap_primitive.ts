@@ -20,6 +20,8 @@ const STRAIGHT = 0.5;
 export class HeatmapPrimitive extends ChartPrimitive {
   private look: HeatmapLook | null = null;
   private readonly painted = new Map<Level, HTMLCanvasElement>();
+  /** Whether what is shown was not drawn yet: its first drawing is marked, for who measures. */
+  private isNew = false;
 
   constructor() {
     super("bottom");
@@ -28,6 +30,7 @@ export class HeatmapPrimitive extends ChartPrimitive {
   /** Show a heatmap, or none. */
   show(look: HeatmapLook | null): void {
     this.look = look;
+    this.isNew = look !== null;
     this.painted.clear();
     this.redraw();
   }
@@ -81,6 +84,8 @@ export class HeatmapPrimitive extends ChartPrimitive {
     if (straight) strip(lowest, highest - lowest);
     else for (let from = lowest; from < highest; from++) strip(from, 1);
     context.restore();
+    if (this.isNew) performance.mark("heatmap-drawn");
+    this.isNew = false;
   }
 
   private image(level: Level, look: HeatmapLook): HTMLCanvasElement {

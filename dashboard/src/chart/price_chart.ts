@@ -77,6 +77,8 @@ export class PriceChart {
         timeVisible: true,
         secondsVisible: false,
         minBarSpacing: 0.05,
+        // Candles narrower than a pixel are drawn as one: their number decides how long a frame takes.
+        enableConflation: true,
         tickMarkFormatter: (time: Time, type: TickMarkType) => this.tickText(time, type),
       },
       kineticScroll: { touch: true, mouse: false },

@@ -15,19 +15,20 @@ export interface ColourScale {
   exponent: number;
 }
 
-const SAMPLES = 200_000;
+const SAMPLES = 50_000;
 
 /** The scale of a level; an empty one gets a brightest of 0. */
 export function colourScale(level: Level, sides: Sides): ColourScale {
   const cells = level.columns * level.bins;
   const stride = Math.max(1, Math.floor(cells / SAMPLES)) | 1;
-  const found: number[] = [];
+  const found = new Float64Array(Math.ceil(cells / stride));
+  let many = 0;
   for (let at = 0; at < cells; at += stride) {
     const value = (sides === "short" ? 0 : level.long[at]!) + (sides === "long" ? 0 : level.short[at]!);
-    if (value > 0) found.push(value / level.perBin);
+    if (value > 0) found[many++] = value / level.perBin;
   }
-  if (found.length === 0) return { brightest: 0, exponent: 1 };
-  const sorted = Float64Array.from(found).sort();
+  if (many === 0) return { brightest: 0, exponent: 1 };
+  const sorted = found.subarray(0, many).sort();
   const brightest = sorted[Math.min(sorted.length - 1, Math.floor(0.997 * sorted.length))]!;
   const median = sorted[sorted.length >> 1]!;
   const exponent = median < brightest ? Math.log(0.42) / Math.log(median / brightest) : 1;
@@ -134,6 +135,8 @@ export interface Handles {
 }
 
 const STEPS = 4096;
+/** Cells lie by column and pixels by row: strips this narrow keep both in the processor's nearest cache. */
+const STRIP = 32;
 
 /** Pixels of a level: x is the column, y counts rows from the highest price down. */
 export function paint(
@@ -149,14 +152,17 @@ export function paint(
   const factor = scale.brightest > 0 ? STEPS / (scale.brightest * perBin) : 0;
   const [longs, shorts] = tables;
   const wanted = { long: sides !== "short", short: sides !== "long" };
-  for (let column = 0; column < columns; column++) {
-    const from = column * bins;
+  for (let left = 0; left < columns; left += STRIP) {
+    const right = Math.min(columns, left + STRIP);
     for (let row = 0; row < bins; row++) {
-      const l = wanted.long ? long[from + row]! : 0;
-      const s = wanted.short ? short[from + row]! : 0;
-      const step = Math.ceil((l + s) * factor);
-      const colour = step === 0 ? 0 : index[step < STEPS ? step : STEPS]!;
-      pixels[(bins - 1 - row) * columns + column] = colour === 0 ? 0 : (s > l ? shorts : longs)[colour]!;
+      const line = (bins - 1 - row) * columns;
+      for (let column = left, at = left * bins + row; column < right; column++, at += bins) {
+        const l = wanted.long ? long[at]! : 0;
+        const s = wanted.short ? short[at]! : 0;
+        const step = Math.ceil((l + s) * factor);
+        const colour = step === 0 ? 0 : index[step < STEPS ? step : STEPS]!;
+        pixels[line + column] = colour === 0 ? 0 : (s > l ? shorts : longs)[colour]!;
+      }
     }
   }
 }

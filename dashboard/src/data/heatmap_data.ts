@@ -200,6 +200,11 @@ export function coarser(heatmap: Heatmap, perColumn: number, perBin: number): Le
   for (let column = 0; column < columns; column++) {
     const source = (Math.min((column + 1) * perColumn, heatmap.columns) - 1) * heatmap.bins;
     const target = column * bins;
+    if (perBin === 1) {
+      long.set(heatmap.long.subarray(source, source + bins), target);
+      short.set(heatmap.short.subarray(source, source + bins), target);
+      continue;
+    }
     for (let bin = 0; bin < heatmap.bins; bin++) {
       const row = target + Math.floor((bin + offset) / perBin);
       long[row]! += heatmap.long[source + bin]!;

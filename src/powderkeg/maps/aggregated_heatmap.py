@@ -62,8 +62,8 @@ class HeatmapLayer:
             "coverage": self.coverage,
             "missing": [{"start": iso(one.start), "end": iso(one.end)} for one in self.missing],
             "columns": [
-                {**column, "basis": float(basis)}
-                for column, basis in zip(own["columns"], self.basis, strict=True)
+                {**column, "basis": basis}
+                for column, basis in zip(own["columns"], self.basis.tolist(), strict=True)
             ],
             "provenance": own["provenance"],
         }
@@ -94,12 +94,12 @@ class AggregatedHeatmap:
     def as_json(self) -> dict[str, Any]:
         """Return the sum as ``powderkeg heatmap --json`` prints a heatmap, with who is missing where."""
         told = self.total.as_json()
+        present = np.array([one.present for one in self.layers])
+        missing: dict[int, list[str]] = {}
+        for column, layer in np.argwhere(~present.T).tolist():
+            missing.setdefault(column, []).append(self.layers[layer].heatmap.instrument)
         columns = [
-            {
-                **column,
-                "missing": [one.heatmap.instrument for one in self.layers if not one.present[index]],
-            }
-            for index, column in enumerate(told["columns"])
+            {**column, "missing": missing.get(index, [])} for index, column in enumerate(told["columns"])
         ]
         return {**told, "columns": columns, "layers": [layer.as_json() for layer in self.layers]}
 

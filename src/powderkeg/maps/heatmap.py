@@ -181,20 +181,23 @@ class Heatmap:
             "kind": self.kind,
             "model": self.provenance.model,
             "units": UNITS,
-            "columns": [
-                {
-                    "as_of": iso(int(self.times[i])),
-                    "mark_price": float(self.mark_price[i]),
-                    "open_interest": float(self.open_interest[i]),
-                    "long_notional": float(self.long_notional[i].sum(dtype=np.float64)),
-                    "short_notional": float(self.short_notional[i].sum(dtype=np.float64)),
-                    "predicted_long_liquidations": float(self.predicted_long[i]),
-                    "predicted_short_liquidations": float(self.predicted_short[i]),
-                }
-                for i in range(len(self))
-            ],
+            "columns": self._columns_json(),
             "provenance": self.provenance.as_json(),
         }
+
+    def _columns_json(self) -> list[dict[str, Any]]:
+        """Return a summary of each column, made of whole arrays: there may be thousands."""
+        told = {
+            "mark_price": self.mark_price,
+            "open_interest": self.open_interest,
+            "long_notional": self.long_notional.sum(axis=1, dtype=np.float64),
+            "short_notional": self.short_notional.sum(axis=1, dtype=np.float64),
+            "predicted_long_liquidations": self.predicted_long,
+            "predicted_short_liquidations": self.predicted_short,
+        }
+        names = ("as_of", *told)
+        values = zip(map(iso, self.times.tolist()), *(one.tolist() for one in told.values()), strict=True)
+        return [dict(zip(names, row, strict=True)) for row in values]
 
 
 def whole_axis(times: IntArray) -> IntArray:

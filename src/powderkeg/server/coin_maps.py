@@ -16,8 +16,9 @@ from powderkeg.maps.venue_models import VenueModels
 from powderkeg.model.market_frame import MarketFrame
 from powderkeg.model.times import MINUTE
 from powderkeg.model.window import Window
-from powderkeg.server.answers import json_bytes
+from powderkeg.server.answers import TaggedBody, kept_json
 from powderkeg.server.bounded_cache import BoundedCache
+from powderkeg.server.held_bytes import held_bytes
 from powderkeg.server.problems import RequestError
 from powderkeg.venues.registry import venue, venues, venues_with_history
 from powderkeg.venues.venue import Venue
@@ -66,14 +67,14 @@ class CoinRuns:
 
 @dataclass(frozen=True, slots=True)
 class CoinMap:
-    """The sum over venues with what it was made of; `skipped` says who is left out, and why."""
+    """The sum over venues; `skipped` says who is left out, and why."""
 
     summed: AggregatedMap
-    made_of: CoinRuns
+    skipped: dict[str, str]
 
     def as_json(self, clusters: int = 20) -> dict[str, Any]:
         """Return what ``powderkeg map COIN --json`` prints."""
-        return {**self.summed.as_json(clusters), "skipped": skipped_json(self.made_of.skipped)}
+        return {**self.summed.as_json(clusters), "skipped": skipped_json(self.skipped)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +100,32 @@ class CoinMaps:
         Where the rows are.
     models
         Calibrations, if there are any.
-    runs, heatmaps, answers, layers
-        How many of each are kept; of maps four times as many as of runs.
+    megabytes
+        How much memory everything that is kept may take, about: half of it runs, which maps are drawn from.
+
+    Attributes
+    ----------
+    runs, maps, heatmaps
+        What answers are made of.
+    answers, layers, heatmap_bodies
+        Answers as they are sent.
     """
 
     def __init__(
         self,
         lake: Lake,
         models: VenueModels = UNCALIBRATED,
-        *,
-        runs: int = 16,
-        heatmaps: int = 4,
-        answers: int = 32,
-        layers: int = 4,
+        megabytes: int = 1_024,
     ) -> None:
         self.lake = lake
         self.models = models
-        self.answers: BoundedCache[bytes] = BoundedCache(answers)
-        self.layers: BoundedCache[bytes] = BoundedCache(layers)
-        self.maps: BoundedCache[CoinMap] = BoundedCache(4 * runs)
-        self.runs: BoundedCache[CoinRuns] = BoundedCache(runs)
-        self.heatmaps: BoundedCache[CoinHeatmap] = BoundedCache(heatmaps)
+        most = megabytes << 20
+        self.runs: BoundedCache[CoinRuns] = BoundedCache(16, most // 2, held_bytes)
+        self.maps: BoundedCache[CoinMap] = BoundedCache(64, most // 16, held_bytes)
+        self.heatmaps: BoundedCache[CoinHeatmap] = BoundedCache(4, most // 8, held_bytes)
+        self.answers: BoundedCache[TaggedBody] = BoundedCache(64, most // 16, held_bytes)
+        self.layers: BoundedCache[TaggedBody] = BoundedCache(4, most // 16, held_bytes)
+        self.heatmap_bodies: BoundedCache[TaggedBody] = BoundedCache(16, most // 8, held_bytes)
 
     def model_of(self, request: MapRequest) -> str:
         """Return the model that a request is answered with.
@@ -152,7 +158,12 @@ class CoinMaps:
         key = self._key(request)
         return self.maps.get(key, lambda: self._made_map(key))
 
-    def map_json(self, request: MapRequest) -> bytes:
+    def map_with_runs(self, request: MapRequest) -> tuple[CoinMap, CoinRuns]:
+        """Return the map and the runs that it is drawn from, of one state of the lake; raises as `map`."""
+        key = self._key(request)
+        return self.maps.get(key, lambda: self._made_map(key)), self._runs(key, STALE)
+
+    def map_json(self, request: MapRequest) -> TaggedBody:
         """Return `CoinMap.as_json` of the map as JSON: bands on every bin take longer than the map itself."""
         return self.answer("map", request, lambda: self.map(request).as_json())
 
@@ -173,9 +184,20 @@ class CoinMaps:
         request: MapRequest,
         make: Callable[[], dict[str, Any]],
         tables: Sequence[str] = (),
-        cache: BoundedCache[bytes] | None = None,
-    ) -> bytes:
-        """Return what `make` returns as JSON, kept as maps are.
+        cache: BoundedCache[TaggedBody] | None = None,
+    ) -> TaggedBody:
+        """Return what `make` returns as JSON, kept as maps are; arguments and errors as in `body`."""
+        return self.body(name, request, lambda: kept_json(make()), tables, cache)
+
+    def body(
+        self,
+        name: Hashable,
+        request: MapRequest,
+        make: Callable[[], TaggedBody],
+        tables: Sequence[str] = (),
+        cache: BoundedCache[TaggedBody] | None = None,
+    ) -> TaggedBody:
+        """Return what `make` returns, kept as maps are.
 
         Parameters
         ----------
@@ -184,7 +206,7 @@ class CoinMaps:
         request
             Of which market, and as of when.
         make
-            Makes the object.
+            Makes it.
         tables
             Of the lake, read besides those of a map.
         cache
@@ -198,11 +220,11 @@ class CoinMaps:
         key = self._key(request, tables)
         self._require_held(key)
         kept = self.answers if cache is None else cache
-        return kept.get((name, *key), lambda: json_bytes(make()))
+        return kept.get((name, *key), make)
 
-    def kept_answer(self, key: Hashable, make: Callable[[], dict[str, Any]]) -> bytes:
+    def kept_answer(self, key: Hashable, make: Callable[[], dict[str, Any]]) -> TaggedBody:
         """Return what `make` returns as JSON, kept under a key that names all that it is made of."""
-        return self.answers.get(key, lambda: json_bytes(make()))
+        return self.answers.get(key, lambda: kept_json(make()))
 
     def frames(self, request: MapRequest, window: Window) -> tuple[list[MarketFrame], dict[str, str]]:
         """Return a frame for each of a request's venues that has one in a window, and why others have none.
@@ -228,7 +250,7 @@ class CoinMaps:
 
     def _made_map(self, key: _Key) -> CoinMap:
         found = self._runs(key, STALE)
-        return CoinMap(aggregated_map([run.map() for run in found.runs], key[0].coin), found)
+        return CoinMap(aggregated_map([run.map() for run in found.runs], key[0].coin), found.skipped)
 
     def _made_heatmap(self, key: _Key, start: int | None, step: int | None) -> CoinHeatmap:
         # Who broke off long ago was there before.

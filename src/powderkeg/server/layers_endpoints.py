@@ -26,7 +26,7 @@ from powderkeg.model.arrays import FloatArray
 from powderkeg.model.times import DAY, HOUR, duration_text, iso
 from powderkeg.model.window import Window
 from powderkeg.model.worlds_parameters import LONG, SHORT, WorldsParameters
-from powderkeg.server.answers import JSON, tagged_bytes
+from powderkeg.server.answers import answered
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.openapi_texts import LAYERS, answer
 from powderkeg.server.queries import LayersQuery
@@ -64,7 +64,7 @@ def layers_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         body = maps.answer(
             ("layers", score), asked, lambda: layers_object(maps, asked, score), RECORDED_TABLES, maps.layers
         )
-        return tagged_bytes(request, body, JSON)
+        return answered(request, body)
 
     return router
 
@@ -77,8 +77,7 @@ def layers_object(maps: CoinMaps, request: MapRequest, score: int) -> dict[str, 
     RequestError
         No venue has what the map needs.
     """
-    whole = maps.map(request)
-    made_of = whole.made_of
+    whole, made_of = maps.map_with_runs(request)
     total = whole.summed.total
     layers = coin_layers(made_of.runs)
     step = step_of(score)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from powderkeg.maps.coin_frames import skipped_json
 from powderkeg.maps.heatmap import Heatmap
-from powderkeg.server.answers import JSON, json_bytes, tagged, tagged_bytes
+from powderkeg.server.answers import TaggedBody, answered, json_bytes, kept_json, tagged, tagged_body
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.heatmap_bytes import MEDIA_TYPE, heatmap_bytes
 from powderkeg.server.openapi_texts import BALANCE, BIN, CLUSTER, COLUMN, ENVELOPE, MAP, SQUEEZE, answer
@@ -34,7 +34,7 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         ),
     )
     def liquidation_map(request: Request, query: Annotated[MapQuery, Query()]) -> Response:
-        return tagged_bytes(request, maps.map_json(query.request(clock())), JSON)
+        return answered(request, maps.map_json(query.request(clock())))
 
     @router.get(
         "/clusters",
@@ -70,11 +70,13 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
             raise RequestError(
                 422, "too_large", f"step: more than {_MOST_COLUMNS:,} columns; expected a longer one", "step"
             )
-        found = maps.heatmap(asked, start, step)
-        total = found.summed.total
-        if query.format == "binary":
-            return tagged_bytes(request, heatmap_bytes(total, json_bytes(found.as_json())), MEDIA_TYPE)
-        return tagged(request, {**found.as_json(), **cells_of(total)})
+
+        def made() -> TaggedBody:
+            found = maps.heatmap(asked, start, step)
+            return heatmap_body(found.summed.total, found.as_json(), query.format)
+
+        name = ("heatmap", start, step, query.format)
+        return answered(request, maps.body(name, asked, made, cache=maps.heatmap_bodies))
 
     @router.get(
         "/squeeze",
@@ -84,7 +86,7 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         ),
     )
     def squeeze(request: Request, query: Annotated[SqueezeQuery, Query()]) -> Response:
-        return tagged_bytes(request, squeeze_body(maps, query, clock()), JSON)
+        return answered(request, squeeze_body(maps, query, clock()))
 
     return router
 
@@ -94,7 +96,20 @@ def part_of_map(maps: CoinMaps, request: MapRequest, part: str, clusters: int = 
     found = maps.map(request)
     whole = found.summed.total.as_json(clusters, ("units", part, "provenance"))
     named = {key: whole[key] for key in (*_IDENTITY, part, "provenance")}
-    return {**named, "skipped": skipped_json(found.made_of.skipped)}
+    return {**named, "skipped": skipped_json(found.skipped)}
+
+
+def heatmap_body(heatmap: Heatmap, described: dict[str, Any], form: str) -> TaggedBody:
+    """Return a heatmap with its description as it is sent, `form` being ``json`` or ``binary``.
+
+    Raises
+    ------
+    RequestError
+        There are too many cells for JSON.
+    """
+    if form == "binary":
+        return tagged_body(heatmap_bytes(heatmap, json_bytes(described)), MEDIA_TYPE)
+    return kept_json({**described, **cells_of(heatmap)})
 
 
 def cells_of(heatmap: Heatmap) -> dict[str, Any]:

@@ -11,26 +11,21 @@ from powderkeg.errors import InputError
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.lake_measured import lake_measured_heatmap, lake_measured_map
 from powderkeg.maps.lake_positions import lake_snapshot
-from powderkeg.maps.measured_heatmap import MeasuredHeatmap
 from powderkeg.model.times import MINUTE
-from powderkeg.server.answers import JSON, json_bytes, tagged, tagged_bytes
-from powderkeg.server.bounded_cache import BoundedCache
+from powderkeg.server.answers import TaggedBody, answered
 from powderkeg.server.coin_maps import CoinMaps, held
-from powderkeg.server.heatmap_bytes import MEDIA_TYPE, heatmap_bytes
-from powderkeg.server.map_endpoints import cells_of
+from powderkeg.server.heatmap_bytes import MEDIA_TYPE
+from powderkeg.server.map_endpoints import heatmap_body
 from powderkeg.server.openapi_texts import BIN, COLUMN, MEASURED, answer
 from powderkeg.server.problems import RequestError
 from powderkeg.server.queries import MeasuredHeatmapQuery, MeasuredMapQuery, time_of, venue_names
 from powderkeg.venues.census import PERPETUALS
 from powderkeg.venues.registry import venue
 
-_HEATMAPS = 4
-
 
 def measured_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
     """Return the endpoints over the lake of `maps`; `clock` tells UTC milliseconds."""
     router = APIRouter(tags=["measured"])
-    heatmaps: BoundedCache[MeasuredHeatmap] = BoundedCache(_HEATMAPS)
 
     @router.get(
         "/measured/map",
@@ -54,7 +49,7 @@ def measured_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
             ("measured", query, name, at, held(maps.lake, markets)),
             lambda: measured_object(maps.lake, query, name, at),
         )
-        return tagged_bytes(request, body, JSON)
+        return answered(request, body)
 
     @router.get(
         "/measured/heatmap",
@@ -67,14 +62,14 @@ def measured_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
     def measured_heatmap(request: Request, query: Annotated[MeasuredHeatmapQuery, Query()]) -> Response:
         start, end, step = query.window(clock() // MINUTE * MINUTE)
         name = census_venue(query.venue)
-        found = heatmaps.get(
-            (name, query.coin, start, end, step, held(maps.lake, census_markets(name, query.coin))),
-            lambda: lake_measured_heatmap(maps.lake, name, query.coin, start, end, step),
-        )
-        if query.format == "binary":
-            body = heatmap_bytes(found.heatmap, json_bytes(found.as_json()))
-            return tagged_bytes(request, body, MEDIA_TYPE)
-        return tagged(request, {**found.as_json(), **cells_of(found.heatmap)})
+
+        def made() -> TaggedBody:
+            found = lake_measured_heatmap(maps.lake, name, query.coin, start, end, step)
+            return heatmap_body(found.heatmap, found.as_json(), query.format)
+
+        markets = census_markets(name, query.coin)
+        key = ("measured", name, query.coin, start, end, step, query.format, held(maps.lake, markets))
+        return answered(request, maps.heatmap_bodies.get(key, made))
 
     return router
 

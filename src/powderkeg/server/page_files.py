@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
 
-from powderkeg.server.answers import tagged_bytes
+from powderkeg.server.answers import TaggedBody, answered, tagged_body
 from powderkeg.server.problems import RequestError
 
 _MEDIA_TYPES = {
@@ -21,32 +20,24 @@ _MEDIA_TYPES = {
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True)
-class PageFile:
-    """One file: its bytes, and what it is."""
-
-    body: bytes
-    media_type: str
-
-
-def page_files() -> dict[str, PageFile]:
+def page_files() -> dict[str, TaggedBody]:
     """Return the files of the built dashboard by their path below ``/``; empty where none was built."""
     root = resources.files("powderkeg.server") / "page"
     return dict(_files(root, "")) if root.is_dir() else {}
 
 
-def _files(folder: Traversable, path: str) -> list[tuple[str, PageFile]]:
+def _files(folder: Traversable, path: str) -> list[tuple[str, TaggedBody]]:
     found = []
     for one in folder.iterdir():
         if one.is_dir():
             found += _files(one, f"{path}{one.name}/")
         else:
             media_type = _MEDIA_TYPES[one.name.rpartition(".")[2]]
-            found.append((f"{path}{one.name}", PageFile(one.read_bytes(), media_type)))
+            found.append((f"{path}{one.name}", tagged_body(one.read_bytes(), media_type, packed=True)))
     return found
 
 
-def page_router(files: dict[str, PageFile]) -> APIRouter:
+def page_router(files: dict[str, TaggedBody]) -> APIRouter:
     """Return ``/`` and ``/assets/...`` over `files`."""
     router = APIRouter(include_in_schema=False)
 
@@ -59,17 +50,16 @@ def page_router(files: dict[str, PageFile]) -> APIRouter:
                 "this installation was built without the dashboard (POWDERKEG_SKIP_DASHBOARD); the API is at "
                 "/v1, described at /v1/openapi.json",
             )
-        found = files["index.html"]
-        return tagged_bytes(request, found.body, found.media_type)
+        return answered(request, files["index.html"])
 
     @router.get("/assets/{name}")
     def asset(request: Request, name: str) -> Response:
         found = files.get(f"assets/{name}")
         if found is None:
             raise RequestError(404, "unknown_path", f"/assets/{name[:80]} is no file of the dashboard")
-        answered = tagged_bytes(request, found.body, found.media_type)
+        response = answered(request, found)
         if "-" in name:  # its name holds a hash of what is in it
-            answered.headers["cache-control"] = _FOR_EVER
-        return answered
+            response.headers["cache-control"] = _FOR_EVER
+        return response
 
     return router

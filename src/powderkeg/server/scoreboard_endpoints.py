@@ -19,7 +19,7 @@ from powderkeg.maps.coin_frames import skipped_json
 from powderkeg.maps.map_run import MapRun
 from powderkeg.model.times import DAY, HOUR, duration_text, iso
 from powderkeg.model.window import Window
-from powderkeg.server.answers import JSON, tagged_bytes
+from powderkeg.server.answers import answered
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.layers_endpoints import RECORDED_TABLES, joined_reasons, model_scores, runs_of_models
 from powderkeg.server.openapi_texts import SCOREBOARD, answer
@@ -52,7 +52,7 @@ def scoreboard_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
             lambda: scoreboard_object(maps, asked, score, fitted=query.fitted),
             RECORDED_TABLES,
         )
-        return tagged_bytes(request, body, JSON)
+        return answered(request, body)
 
     return router
 

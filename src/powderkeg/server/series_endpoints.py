@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from powderkeg.maps.coin_series import LEAD, coin_series, step_ends
 from powderkeg.model.window import Window
-from powderkeg.server.answers import JSON, tagged_bytes
+from powderkeg.server.answers import answered
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.openapi_texts import SERIES, answer
 from powderkeg.server.queries import SeriesQuery
@@ -27,7 +27,7 @@ def series_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         asked = query.request(clock())
         step = query.step_length()
         body = maps.answer(("series", step), asked, lambda: series_object(maps, asked, step))
-        return tagged_bytes(request, body, JSON)
+        return answered(request, body)
 
     return router
 

@@ -11,6 +11,7 @@ from powderkeg.core.combined_depth import stressed_depth
 from powderkeg.maps.lake_depth import lake_combined_depth
 from powderkeg.maps.liquidation_map import LiquidationMap
 from powderkeg.model.times import DAY, MINUTE
+from powderkeg.server.answers import TaggedBody
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.problems import RequestError
 from powderkeg.server.queries import SqueezeQuery, length_of
@@ -22,7 +23,7 @@ _MOST_PUSHES = 4
 _ROOT_SECONDS = 86_400**0.5  # a day's volatility over that of a second
 
 
-def squeeze_body(maps: CoinMaps, query: SqueezeQuery, now: int) -> bytes:
+def squeeze_body(maps: CoinMaps, query: SqueezeQuery, now: int) -> TaggedBody:
     """Return the object as JSON, kept as maps are.
 
     Raises
@@ -65,9 +66,9 @@ def squeeze_answer(maps: CoinMaps, query: SqueezeQuery, asked: MapRequest, horiz
     InputError, WindowError
         No venue has what the map needs, none has any depth, or a push or price is out of its range.
     """
-    found = maps.map(asked)
+    found, made_of = maps.map_with_runs(asked)
     total = found.summed.total
-    frames = [run.frame for run in found.made_of.runs]
+    frames = [run.frame for run in made_of.runs]
     instruments = [(str(frame.venue), venue(str(frame.venue)).symbol(asked.coin)) for frame in frames]
     volatility = frame_volatility(frames[0], total.as_of)
     told = []

@@ -61,6 +61,7 @@ class _ServerCollector(Collector):
             "runs": maps.runs,
             "heatmaps": maps.heatmaps,
             "layers": maps.layers,
+            "heatmap_bodies": maps.heatmap_bodies,
         }
         self._live = live
 
@@ -75,6 +76,10 @@ class _ServerCollector(Collector):
         for cache, values in self._caches.items():
             kept.add_metric([cache], len(values))
         yield kept
+        held = GaugeMetricFamily("powderkeg_server_cache_bytes", "Memory of values kept.", labels=("cache",))
+        for cache, values in self._caches.items():
+            held.add_metric([cache], values.nbytes)
+        yield held
         yield GaugeMetricFamily(
             "powderkeg_server_stream_clients", "Clients of the stream.", value=self._live.clients
         )
