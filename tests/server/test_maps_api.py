@@ -20,6 +20,7 @@ from powderkeg.lake.market_lake import Lake
 from powderkeg.model.times import DAY, HOUR, MINUTE, iso
 from powderkeg.server.application import application
 from powderkeg.server.heatmap_bytes import HEADER, MAGIC, MEDIA_TYPE
+from powderkeg.server.map_endpoints import json_step
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.squeeze_answer import PATHS
 from server.conftest import BASE, FilledLake
@@ -292,3 +293,24 @@ def test_a_lake_that_grows_gives_another_map_of_the_same_time(tmp_path: Path) ->
         after = client.get("/v1/map?coin=BTC", headers={"If-None-Match": before.headers["etag"]})
     assert after.status_code == 200
     assert after.json()["as_of"] == iso(at)
+
+
+@pytest.mark.parametrize(
+    ("length", "step"),
+    [
+        (HOUR, 5 * MINUTE),
+        (25 * HOUR, 5 * MINUTE),
+        (3 * DAY, 15 * MINUTE),
+        (30 * DAY, 4 * HOUR),
+        (400 * DAY, 2 * DAY),
+    ],
+)
+def test_columns_of_json_are_as_far_apart_as_it_has_room_for(length: int, step: int) -> None:
+    assert json_step(length) == step
+    assert length / step <= 300
+
+
+def test_a_heatmap_without_a_word_on_columns_fits_json(client: TestClient) -> None:
+    found = got(client, "heatmap?coin=BTC")
+    assert 50 < len(found["columns"]) <= 300
+    assert found["cells"]["column"]

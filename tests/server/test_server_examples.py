@@ -92,8 +92,7 @@ def examples_of(parameter: dict[str, Any]) -> list[Any]:
 
 def needed(path: str, operation: dict[str, Any]) -> dict[str, Any]:
     """Return an example, or the first of what is allowed, of each parameter that is needed."""
-    # Columns of five minutes have more cells than fit JSON.
-    found: dict[str, Any] = {"history": "3d", "step": "4h"} if path == "/v1/heatmap" else {}
+    found: dict[str, Any] = {}
     for one in operation.get("parameters", ()):
         if one["in"] == "query" and one["required"]:
             schema = one["schema"]

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from powderkeg.maps.coin_frames import skipped_json
 from powderkeg.maps.heatmap import Heatmap
+from powderkeg.model.times import DAY, HOUR, MINUTE
 from powderkeg.server.answers import TaggedBody, answered, json_bytes, kept_json, tagged, tagged_body
 from powderkeg.server.coin_maps import CoinMaps, MapRequest
 from powderkeg.server.heatmap_bytes import MEDIA_TYPE, heatmap_bytes
@@ -20,6 +21,12 @@ from powderkeg.server.squeeze_answer import squeeze_body
 
 _MOST_JSON_CELLS = 500_000
 _MOST_COLUMNS = 5_000
+_JSON_COLUMNS = 300
+_JSON_STEPS = (
+    *(minutes * MINUTE for minutes in (5, 15, 30)),
+    *(hours * HOUR for hours in (1, 2, 4, 8, 12)),
+    *(days * DAY for days in (1, 2)),
+)
 _IDENTITY = ("instrument", "as_of", "mark_price", "kind", "model", "open_interest", "units")
 
 
@@ -66,6 +73,8 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         step = None if query.step is None else length_of(query.step, "step")
         asked = query.request(now)
         begin = asked.end - asked.history if start is None else start
+        if step is None and query.format == "json":
+            step = json_step(asked.end - begin)
         if step is not None and (asked.end - begin) // step > _MOST_COLUMNS:
             raise RequestError(
                 422, "too_large", f"step: more than {_MOST_COLUMNS:,} columns; expected a longer one", "step"
@@ -89,6 +98,11 @@ def map_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         return answered(request, squeeze_body(maps, query, clock()))
 
     return router
+
+
+def json_step(length: int) -> int:
+    """Return a usual distance of columns in ms, such that JSON has room: at most 300 in `length` ms."""
+    return next((step for step in _JSON_STEPS if length <= _JSON_COLUMNS * step), _JSON_STEPS[-1])
 
 
 def part_of_map(maps: CoinMaps, request: MapRequest, part: str, clusters: int = 20) -> dict[str, Any]:

@@ -145,7 +145,11 @@ class HeatmapQuery(MapQuery):
     ] = None
     step: Annotated[
         str | None,
-        Field(max_length=10, description="Time between columns; by default at most 1,500.", examples=["1h"]),
+        Field(
+            max_length=10,
+            description="Time between columns; by default at most 300, and 1,500 as bytes.",
+            examples=["1h"],
+        ),
     ] = None
     format: Format = "json"
 
