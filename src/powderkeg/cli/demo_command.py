@@ -140,6 +140,7 @@ def _print_files_and_commands(output: Path, files: dict[str, Path], squeeze: int
         f"--bars {files['bars']} --open-interest {files['open_interest']} --symbol {SYMBOL} --venue {VENUE}"
     )
     for command in (
+        "powderkeg demo --live",
         f"powderkeg map {sources} --parameters {output / 'parameters.toml'} --at {iso(squeeze + _DAY)}",
         f"powderkeg heatmap {sources} --start {iso(squeeze - _DAY)[:10]} --plot {output / 'squeeze.png'}",
         f"powderkeg score {sources} --liquidations {files['liquidations']}",
