@@ -11,6 +11,7 @@ import { Dialogs } from "./dialogs";
 import { clockTime, price, usd } from "./format";
 import { Assumptions } from "./panels/assumptions";
 import { Clusters } from "./panels/clusters";
+import { Context } from "./panels/context";
 import { Coverage } from "./panels/coverage";
 import { Imbalance } from "./panels/imbalance";
 import { Squeeze } from "./panels/squeeze";
@@ -23,6 +24,7 @@ const SHOWN: Record<Panel, () => preact.JSX.Element> = {
   clusters: Clusters,
   squeeze: Squeeze,
   imbalance: Imbalance,
+  context: Context,
   whales: Whales,
   assumptions: Assumptions,
   coverage: Coverage,

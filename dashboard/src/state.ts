@@ -39,6 +39,7 @@ export const PANELS = {
   clusters: "Clusters",
   squeeze: "Squeeze",
   imbalance: "Imbalance",
+  context: "Context",
   whales: "Whales",
   assumptions: "What if",
   coverage: "Coverage",

@@ -309,3 +309,22 @@ export interface LayerScore {
 export interface ModelList {
   models: { name: string; default: boolean; source: string; parameter_hash: string }[];
 }
+
+export interface Fact {
+  name: string;
+  value: number | null;
+  unit: string;
+  as_of: string;
+  source: string;
+  kind: string;
+  coverage: number | null;
+  band_90: { low: number; high: number } | null;
+  notes: string[];
+}
+
+export interface MarketContext {
+  coin: string;
+  as_of: string;
+  sections: { name: string; title: string; facts: Fact[] }[];
+  build_ups: { window: string; name: string }[];
+}

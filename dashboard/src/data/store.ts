@@ -10,6 +10,7 @@ import type {
   Layers,
   Liquidations,
   MapObject,
+  MarketContext,
   ModelList,
   Positions,
   Series,
@@ -147,6 +148,12 @@ export const positions = resource<Positions>((signal) =>
 export const layers = resource<Layers>((signal) =>
   (panel.value === "assumptions" || shown.value.has("classes")) && kind.value === "modelled"
     ? ask("layers", { coin: coin.value, venues: venueParameter(), at: iso(end.value), history: "30d" }, signal)
+    : null,
+);
+
+export const context = resource<MarketContext>((signal) =>
+  panel.value === "context"
+    ? ask("context", { coin: coin.value, venues: venueParameter(), at: iso(end.value) }, signal)
     : null,
 );
 
