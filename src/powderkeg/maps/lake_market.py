@@ -90,7 +90,9 @@ def lake_market_frame(
     return replace(frame, venue=venue.name, series=series, notes=(*frame.notes, *mark_notes))
 
 
-def lake_bars(lake: Lake, venue: str, symbol: str, window: Window, step: int) -> RegularSeries | None:
+def lake_bars(
+    lake: Lake, venue: str, symbol: str, window: Window, step: int, *, taker: bool = False
+) -> RegularSeries | None:
     """Return the traded bars of `step` ms that lie whole in a window, known when they have ended.
 
     Bars are those of that length and, where they lack, shorter ones put together where all of them are there.
@@ -101,6 +103,8 @@ def lake_bars(lake: Lake, venue: str, symbol: str, window: Window, step: int) ->
         Where, whose, what, and from when to when.
     step
         Milliseconds; bars begin at multiples of it since 1970, so that days are UTC days.
+    taker
+        Read what takers bought, too, in base, as ``taker_buy``; NaN where the venue does not tell it.
 
     Returns
     -------
@@ -112,8 +116,12 @@ def lake_bars(lake: Lake, venue: str, symbol: str, window: Window, step: int) ->
     LakeError
         A file is missing or damaged.
     """
-    fields = (*_PRICES, "volume")
-    found = _Rows(lake, venue, symbol, window).by_length("bars", fields, step)
+    fields = (*_PRICES, "volume", *(("taker_buy",) if taker else ()))
+    columns = (*_PRICES, "volume", *(("taker_buy_volume",) if taker else ()))
+    found = {
+        length: frame.rename(dict(zip(columns, fields, strict=True)))
+        for length, frame in _Rows(lake, venue, symbol, window).by_length("bars", columns, step).items()
+    }
     ts = pl.col("ts")
     bars = _joined(found, fields, step).filter(ts % step == 0, ts >= window.start, ts + step <= window.end)
     if len(bars) < 2:
