@@ -28,7 +28,8 @@ SWINGS_WITHIN = 300 * DAY
 VOLUME_WITHIN = 90 * DAY
 VOLUME_BIN = 0.0025
 TOLD = 3
-"""How many levels are told on each side: the strongest, by distance."""
+"""How many levels are told on each side: the strongest of those within `WITHIN`, by distance."""
+WITHIN = 0.2
 _LEAST_TOLERANCE, _RANGE_SHARE = 0.005, 0.5
 
 
@@ -78,13 +79,13 @@ def found_levels(
 
 
 def level_facts(bars: ReferenceBars, levels: Sequence[PriceLevel], clusters_kind: str | None) -> list[Fact]:
-    """Return price, distance and strength of the strongest levels above and below, nearest first."""
+    """Return price, distance and strength of the strongest near levels on each side, nearest first."""
     facts = []
     source = f"{bars.source(DAY)} (swings), {bars.source(HOUR)} (volume)"
     if clusters_kind is not None:
         source += f", clusters of a {clusters_kind} map"
     for name, sign in (("above", 1), ("below", -1)):
-        strongest = [level for level in levels if level.distance * sign > 0][:TOLD]
+        strongest = [level for level in levels if 0 < level.distance * sign <= WITHIN][:TOLD]
         for number, level in enumerate(sorted(strongest, key=lambda one: abs(one.distance)), start=1):
             modelled = LIQUIDATIONS in level.kinds and clusters_kind is not None
             reasons = tuple(one.detail for one in level.evidence)
