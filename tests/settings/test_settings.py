@@ -64,3 +64,23 @@ def test_a_named_file_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("POWDERKEG_SETTINGS", "elsewhere.toml")
     with pytest.raises(InputError, match="settings: elsewhere.toml is no file"):
         read_settings()
+
+
+def test_files_of_series_are_by_coin_and_one_alone_is_of_bitcoin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_settings().series.etf_flows == {}
+    assert read_settings().series.fear_and_greed is None
+    Path("powderkeg.toml").write_text(
+        '[series]\netf_flows = "~/flows.csv"\nfear_and_greed = "~/fng.csv"\n'
+        'exchange_netflow = { btc = "a.csv", eth = "b.parquet" }\n'
+    )
+    series = read_settings().series
+    assert series.etf_flows == {"BTC": tmp_path / "flows.csv"}
+    assert series.fear_and_greed == tmp_path / "fng.csv"
+    assert series.exchange_netflow == {"BTC": Path("a.csv"), "ETH": Path("b.parquet")}
+    monkeypatch.setenv("POWDERKEG_SERIES__FEAR_AND_GREED", "other.csv")
+    assert read_settings().series.fear_and_greed == Path("other.csv")
+    Path("powderkeg.toml").write_text('[series]\nvix = "vix.csv"')
+    with pytest.raises(InputError, match="settings: series.vix is 'vix.csv'; Extra inputs are not permitted"):
+        read_settings()

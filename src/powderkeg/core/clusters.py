@@ -92,7 +92,7 @@ def side_clusters(
     smooth = np.round(smooth / smooth.max(), 9)
     edges = grid.edges
     clusters = []
-    for peak, relief, left, right in _peaks(smooth, minimum_relief, minimum_height):
+    for peak, relief, left, right in peaks_of(smooth, minimum_relief, minimum_height):
         half = smooth[peak] - relief / 2
         low = peak
         while low > left and smooth[low - 1] >= half:
@@ -119,7 +119,7 @@ def side_clusters(
     return sorted(clusters, key=lambda cluster: -cluster.notional)
 
 
-def _peaks(
+def peaks_of(
     height: FloatArray, minimum_relief: float, minimum_height: float
 ) -> list[tuple[int, float, int, int]]:
     """Return (peak, relief, left, right) of every peak with enough relief and height.

@@ -24,6 +24,7 @@ from powderkeg.model.arrays import FloatArray
 from powderkeg.model.times import DAY
 
 HALF_LIFE = 3 * DAY
+_KNOWN = 0.9
 
 
 def ewma_volatility(close: npt.ArrayLike, step: int, half_life: int = HALF_LIFE) -> FloatArray:
@@ -74,6 +75,46 @@ def parkinson_volatility(
             f"high[{below[0]}] is {top[below[0]]:.10g}; expected at least the low, {bottom[below[0]]:.10g}"
         )
     return _per_root_day(np.log(top / bottom) ** 2 / (4 * math.log(2)), step, half_life)
+
+
+def realised_volatility(close: npt.ArrayLike, step: int, length: int) -> FloatArray:
+    """Return the volatility of the `length` that ended with each bar, per square root of a day, shape (n,).
+
+    The root of the mean squared return of those bars: every one counts alike, and nothing before them.
+
+    Parameters
+    ----------
+    close, step
+        As in `ewma_volatility`.
+    length
+        Milliseconds, a multiple of `step`.
+
+    Returns
+    -------
+    FloatArray
+        NaN where fewer than nine in ten of the returns are known.
+
+    Raises
+    ------
+    InputError
+        A price or length is not positive, or `length` is no multiple of `step`.
+    """
+    price = _prices("close", close)
+    positive("step", step)
+    positive("length", length)
+    if length % step:
+        raise InputError(f"length is {length} ms; expected a multiple of the bars' {step} ms")
+    count = length // step
+    squared = np.full(len(price), np.nan)
+    squared[1:] = np.diff(np.log(price)) ** 2
+    out = np.full(len(price), np.nan)
+    if len(price) > count:
+        windows = np.lib.stride_tricks.sliding_window_view(squared[1:], count)
+        known = np.isfinite(windows).sum(axis=1)
+        total = np.where(np.isfinite(windows), windows, 0.0).sum(axis=1)
+        enough = known >= _KNOWN * count
+        out[count:] = np.where(enough, np.sqrt(total / np.maximum(known, 1) * (DAY / step)), np.nan)
+    return out
 
 
 def weighted_recently(values: FloatArray, step: int, half_life: int) -> FloatArray:

@@ -8,14 +8,14 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import httpx2
 import stamina
 
 from powderkeg.errors import PayloadError, RefusedError, VenueError, WindowOverflowError
 from powderkeg.ingest.rate_limit import TokenBucket
-from powderkeg.venues.asking import RateLimit, Request
+from powderkeg.venues.asking import RateLimit, Refusal, Request
 from powderkeg.venues.venue import Venue
 
 # A venue that is down for hours is told of once, by whoever asked; not in a line for each try.
@@ -69,9 +69,38 @@ class ClientCounts:
     bytes: int = 0
 
 
+class Asked(Protocol):
+    """What can be asked over HTTP: a `Venue`, or a `PublicSeries`; the attributes mean the same in both."""
+
+    @property
+    def name(self) -> str:
+        """See `Venue`."""
+        ...
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """See `Venue`."""
+        ...
+
+    @property
+    def limits(self) -> Mapping[str, RateLimit]:
+        """See `Venue`."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """See `Venue`."""
+        ...
+
+    @property
+    def refusal(self) -> Callable[[bytes], Refusal | None]:
+        """See `Venue`."""
+        ...
+
+
 @dataclass(slots=True)
-class VenueClient:
-    """One venue over HTTP; use it as an asynchronous context manager.
+class PublicClient:
+    """One publisher over HTTP; use it as an asynchronous context manager.
 
     Attributes
     ----------
@@ -85,7 +114,7 @@ class VenueClient:
         Rises as requests are made.
     """
 
-    venue: Venue
+    venue: Asked
     urls: Mapping[str, str] = field(default_factory=dict)
     patience: Patience = Patience()
     counts: ClientCounts = field(default_factory=ClientCounts)
@@ -211,6 +240,13 @@ class VenueClient:
 
     def _name(self, request: Request) -> str:
         return f"{self.venue.name} {request}"
+
+
+@dataclass(slots=True)
+class VenueClient(PublicClient):
+    """A `PublicClient` of a venue."""
+
+    venue: Venue
 
 
 def _wait_of(error: Exception) -> bool | float:

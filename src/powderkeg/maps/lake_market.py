@@ -90,6 +90,53 @@ def lake_market_frame(
     return replace(frame, venue=venue.name, series=series, notes=(*frame.notes, *mark_notes))
 
 
+def lake_bars(
+    lake: Lake, venue: str, symbol: str, window: Window, step: int, *, taker: bool = False
+) -> RegularSeries | None:
+    """Return the traded bars of `step` ms that lie whole in a window, known when they have ended.
+
+    Bars are those of that length and, where they lack, shorter ones put together where all of them are there.
+
+    Parameters
+    ----------
+    lake, venue, symbol, window
+        Where, whose, what, and from when to when.
+    step
+        Milliseconds; bars begin at multiples of it since 1970, so that days are UTC days.
+    taker
+        Read what takers bought, too, in base, as ``taker_buy``; NaN where the venue does not tell it.
+
+    Returns
+    -------
+    RegularSeries or None
+        Open, high, low, close and volume in base, NaN where a bar lacks; None with fewer than two bars.
+
+    Raises
+    ------
+    LakeError
+        A file is missing or damaged.
+    """
+    fields = (*_PRICES, "volume", *(("taker_buy",) if taker else ()))
+    columns = (*_PRICES, "volume", *(("taker_buy_volume",) if taker else ()))
+    found = {
+        length: frame.rename(dict(zip(columns, fields, strict=True)))
+        for length, frame in _Rows(lake, venue, symbol, window).by_length("bars", columns, step).items()
+    }
+    ts = pl.col("ts")
+    bars = _joined(found, fields, step).filter(ts % step == 0, ts >= window.start, ts + step <= window.end)
+    if len(bars) < 2:
+        return None
+    times = bars["ts"].to_numpy()
+    index = (times - times[0]) // step
+    valid = np.zeros(int(index[-1]) + 1, dtype=np.bool_)
+    valid[index] = True
+    values = {}
+    for name in fields:
+        values[name] = np.full(len(valid), np.nan)
+        values[name][index] = bars[name].to_numpy()
+    return RegularSeries(times[0] + step * np.arange(len(valid)), step, valid, values)
+
+
 class _Rows:
     """Reads the rows of one instrument in one window."""
 
@@ -110,7 +157,7 @@ class _Rows:
 
     def bars(self, table: str, columns: tuple[str, ...], step: int) -> pl.DataFrame:
         """Return bars of `step` or, if all there is are shorter ones of one length, those as they are."""
-        found = self._by_length(table, columns, step)
+        found = self.by_length(table, columns, step)
         return next(iter(found.values())) if len(found) == 1 else _joined(found, columns, step)
 
     def mark(self, step: int) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
@@ -118,7 +165,7 @@ class _Rows:
 
         Where none are told they are made of recorded mark prices, if these cover all of the bar's time.
         """
-        told = self._by_length("mark_bars", _PRICES, step)
+        told = self.by_length("mark_bars", _PRICES, step)
         key = DatasetKey("mark_prices", self._venue, self._symbol)
         prices = self._lake.read(key, self._window, ("ts", "mark_price"))
         joined = _joined(told, _PRICES, step)
@@ -146,7 +193,7 @@ class _Rows:
         )
         return mark, "mark_bars and mark_prices" if told else "mark_prices", tuple(notes)
 
-    def _by_length(self, table: str, columns: tuple[str, ...], step: int) -> dict[int, pl.DataFrame]:
+    def by_length(self, table: str, columns: tuple[str, ...], step: int) -> dict[int, pl.DataFrame]:
         """Return the bars there are, by a length that divides `step`, the longest first."""
         lengths = sorted((duration(variant) for variant in self.variants(table)), reverse=True)
         found = {

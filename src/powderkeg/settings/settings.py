@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -46,6 +46,41 @@ class RecordSettings(BaseModel):
     book_seconds: float = Field(default=10, gt=0, description="Between two order books in the tables.")
 
 
+class SeriesSettings(BaseModel):
+    """Files of series that others compute; `powderkeg.lake.series_files` says what their columns are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    etf_flows: dict[str, Path] = Field(
+        default_factory=dict, description="Daily net flows of funds, by coin; one file alone is of BTC."
+    )
+    exchange_netflow: dict[str, Path] = Field(
+        default_factory=dict, description="Daily net flows to exchanges, by coin; one file alone is of BTC."
+    )
+    fear_and_greed: Path | None = Field(default=None, description="Daily values of a sentiment index.")
+    spot_bars: dict[str, Path] = Field(
+        default_factory=dict, description="Bars of a spot market, by coin; one file alone is of BTC."
+    )
+    spot_taker: dict[str, Path] = Field(
+        default_factory=dict, description="What takers bought on it, by coin; one file alone is of BTC."
+    )
+
+    @field_validator("etf_flows", "exchange_netflow", "spot_bars", "spot_taker", mode="before")
+    @classmethod
+    def _of_bitcoin(cls, given: object) -> object:
+        return {"BTC": given} if isinstance(given, str | Path) else given
+
+    @field_validator("etf_flows", "exchange_netflow", "spot_bars", "spot_taker")
+    @classmethod
+    def _upper(cls, given: dict[str, Path]) -> dict[str, Path]:
+        return {coin.upper(): path.expanduser() for coin, path in given.items()}
+
+    @field_validator("fear_and_greed")
+    @classmethod
+    def _at_home(cls, given: Path | None) -> Path | None:
+        return given and given.expanduser()
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -65,6 +100,9 @@ class Settings(BaseSettings):
         description="Parameter files by venue, or for `all`, that `powderkeg serve` draws maps with.",
     )
     record: RecordSettings = Field(default_factory=RecordSettings, description="How a recorder works.")
+    series: SeriesSettings = Field(
+        default_factory=SeriesSettings, description="Files of series that others compute."
+    )
 
     @property
     def lake_path(self) -> Path:
