@@ -13,7 +13,7 @@ from powderkeg.analytics.coin_instruments import coin_of_main
 from powderkeg.analytics.context_facts import ContextSection, FactWriter, bringing
 from powderkeg.analytics.context_inputs import BAR, RECENT, ContextInputs
 from powderkeg.core.betas import shrunk_betas
-from powderkeg.core.cascade_envelope import ForcedCurve, forced_curve
+from powderkeg.core.cascade_envelope import FARTHEST, ForcedCurve, forced_curve
 from powderkeg.core.co_movement import (
     Measured,
     VolatilityRegimes,
@@ -131,12 +131,12 @@ def ripple(
     others
         Coins; by default the most traded of the venue at which most have bars.
     prices
-        Of the coin, besides round moves, > 0.
+        Of the coin, besides round moves, within a factor of three of its mark.
 
     Raises
     ------
     InputError
-        A price is not positive.
+        A price is out of that range.
     """
     place, coins = _others(inputs, others)
     hour = inputs.as_of // HOUR * HOUR
@@ -285,6 +285,11 @@ def _joint(
         if not (math.isfinite(price) and price > 0):
             raise InputError(f"price: {price:g}; expected a positive price")
         move = math.log(price / mark)
+        if abs(move) > FARTHEST:
+            raise InputError(
+                f"price: {price:g} is {price / mark:.3g} times the mark of {inputs.coin}, {mark:.10g}; "
+                "expected one within a factor of three of it"
+            )
         for exposure, notional in zip(exposures, jointly_forced(exposures, move).tolist(), strict=True):
             own = math.expm1(exposure.beta * move)
             found.append(JointLiquidation(name, price, exposure.name, exposure.beta, own, notional))

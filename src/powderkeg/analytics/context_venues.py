@@ -61,7 +61,8 @@ class ClusterVenues:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a dictionary."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        told = {name: getattr(self, name) for name in self.__slots__}
+        return told | {"venues": [{"venue": name, "notional": part} for name, part in self.venues.items()]}
 
 
 def coin_feeds(inputs: ContextInputs, history: int) -> list[Feed]:
@@ -282,6 +283,7 @@ def _signals(inputs: ContextInputs, venue: Venue, write: FactWriter) -> Iterator
     if rows.is_empty():
         reason = bringing(venue, "deleveraging_signals", inputs.coin)
         yield write.missing(f"{name}.balance_to_peak", "fraction", reason)
+        yield write.missing(f"{name}.pnl_to_trigger", "ratio", reason)
         return
     row = rows.row(-1, named=True)
     state = f", state {row['state']}" if row["state"] else ""

@@ -43,7 +43,7 @@ TABLES = (
     "depth_bands",
 )
 """Tables of a coin's instruments that are read besides those of a map."""
-VENUE_TABLES = ("bars", "open_interest", "insurance_funds", "account_states", "positions")
+VENUE_TABLES = ("bars", "insurance_funds", "account_states", "positions")
 """Tables of which a whole venue's are read."""
 
 
