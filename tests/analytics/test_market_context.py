@@ -209,6 +209,7 @@ def test_spot_bars_of_the_user_s_give_a_basis(lake: Lake) -> None:
         (made.START + (made.DAYS + 3) * DAY, {}, "after the last bar of BTC"),
         (AT, {"history": DAY}, "history: 1d; expected 8d or more"),
         (AT, {"prices": [-1.0]}, "price: -1; expected a positive price"),
+        (AT, {"prices": [5e-324]}, "expected one within a factor of three"),
         (made.START - DAY, {}, "no venue has what a map of BTC needs"),
     ],
 )

@@ -284,7 +284,7 @@ def _joint(
     for name, price in targets.items():
         if not (math.isfinite(price) and price > 0):
             raise InputError(f"price: {price:g}; expected a positive price")
-        move = math.log(price / mark)
+        move = math.log(price) - math.log(mark)
         if abs(move) > FARTHEST:
             raise InputError(
                 f"price: {price:g} is {price / mark:.3g} times the mark of {inputs.coin}, {mark:.10g}; "
