@@ -35,6 +35,14 @@ def coin_of(base: str) -> str:
     return _MULTIPLE.sub("", base, count=1).upper() if _MULTIPLE.match(base) else base.upper()
 
 
+def coin_of_main(venue: Venue, symbol: str) -> str | None:
+    """Return the coin whose main perpetual at a venue is `symbol`; None where it is that of no coin."""
+    for length in range(1, len(symbol) + 1):
+        if venue.symbol(symbol[:length].upper()) == symbol:
+            return symbol[:length].upper()
+    return None
+
+
 def instruments_of_coin(lake: Lake, venue: Venue, coin: str) -> CoinInstruments:
     """Return the instruments of a coin that have liquidations in the lake.
 

@@ -11,6 +11,7 @@ from powderkeg.cli.backfill_command import backfill
 from powderkeg.cli.calibrate_command import calibrate
 from powderkeg.cli.census_command import census_app
 from powderkeg.cli.compare_command import compare
+from powderkeg.cli.context_command import context
 from powderkeg.cli.demo_command import demo
 from powderkeg.cli.error_text import in_options
 from powderkeg.cli.fake_venue_command import fake_venue
@@ -44,6 +45,7 @@ app.command("map")(liquidation_map)
 app.command("heatmap")(heatmap)
 app.command("positions")(positions)
 app.command("squeeze")(squeeze)
+app.command("context")(context)
 app.command("price")(price)
 app.command("calibrate")(calibrate)
 app.command("compare")(compare)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from powderkeg.core.alignment import cadence_of, last_known
+from powderkeg.core.funding_rates import COMMON_INTERVAL, weighted_mean
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.coin_frames import skipped_json
@@ -21,8 +22,6 @@ from powderkeg.venues.registry import venue
 
 LEAD = DAY
 """How long before the first step a value may have become known that still holds there."""
-COMMON_INTERVAL = 8 * HOUR
-"""What a venue's funding rate is brought to before rates are averaged."""
 _OLDEST_INTEREST = 6 * HOUR
 _UNITS = {
     "open_interest": "USD at mark_price, one side of each contract; the last known at the end of the step",
@@ -107,31 +106,34 @@ class CoinSeries:
     times: IntArray
     venues: tuple[VenueSeries, ...]
 
-    def total_json(self) -> dict[str, Any]:
-        """Return the sum over the venues of which it is known, and how many these are at each step.
+    def open_interest_usd(self) -> FloatArray:
+        """Return open interest in USD of each venue and step, shape (venues, n), NaN where not known."""
+        return np.array([one.open_interest_usd for one in self.venues])
 
-        The funding rate is their mean, each per eight hours and weighed by its open interest in USD, over
-        the venues of which both are known.
-        """
-        interest = np.array([one.open_interest_usd for one in self.venues])
-        rates = np.array(
+    def common_rates(self) -> FloatArray:
+        """Return funding per eight hours of each venue and step, shape (venues, n), NaN where not known."""
+        return np.array(
             [
                 one.funding_rate
                 * (COMMON_INTERVAL / one.funding_interval if one.funding_interval else np.nan)
                 for one in self.venues
             ]
         )
+
+    def total_json(self) -> dict[str, Any]:
+        """Return the sum over the venues of which it is known, and how many these are at each step.
+
+        The funding rate is their mean, each per eight hours and weighed by its open interest in USD, over
+        the venues of which both are known.
+        """
+        interest, rates = self.open_interest_usd(), self.common_rates()
         known = np.isfinite(interest)
-        weights = np.where(known & np.isfinite(rates), interest, 0.0)
-        weight = weights.sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            mean = np.where(weight > 0, (weights * np.nan_to_num(rates)).sum(axis=0) / weight, np.nan)
         total = np.where(known.any(axis=0), np.where(known, interest, 0.0).sum(axis=0), np.nan)
         return {
             "open_interest": _known(total),
             "venues_known": known.sum(axis=0).tolist(),
-            "funding_rate": _known(mean),
-            "funding_venues_known": (weights > 0).sum(axis=0).tolist(),
+            "funding_rate": _known(weighted_mean(rates, interest)),
+            "funding_venues_known": (known & np.isfinite(rates) & (interest > 0)).sum(axis=0).tolist(),
             "funding_interval_hours": COMMON_INTERVAL / HOUR,
         }
 

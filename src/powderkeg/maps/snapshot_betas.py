@@ -51,13 +51,17 @@ def betas_of_lake(lake: Lake, snapshot: PositionSnapshot, symbol: str) -> dict[s
     until = snapshot.as_of // _STEP * _STEP
     window = Window(until - _HISTORY, until)
     coins = sorted({*snapshot.coins, symbol})
-    closes = np.column_stack([_hourly_closes(lake, snapshot.venue, coin, window) for coin in coins])
+    closes = np.column_stack([hourly_closes(lake, snapshot.venue, coin, window) for coin in coins])
     with np.errstate(invalid="ignore"):
         betas = shrunk_betas(np.diff(np.log(closes), axis=0), coins.index(symbol))
     return dict(zip(coins, betas.tolist(), strict=True))
 
 
-def _hourly_closes(lake: Lake, venue: str, coin: str, window: Window) -> FloatArray:
+def hourly_closes(lake: Lake, venue: str, coin: str, window: Window) -> FloatArray:
+    """Return the close at the end of each hour of a window of whole hours, NaN where there is no bar.
+
+    Closes are those of bars of an hour or, where the lake has none in the window, of five minutes or one.
+    """
     out = np.full((window.end - window.start) // _STEP, np.nan)
     for variant in _BARS:
         rows = lake.read(DatasetKey("bars", venue, coin, variant), window, ["ts", "interval_ms", "close"])

@@ -18,6 +18,7 @@ from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.venue_models import VenueModels
 from powderkeg.server.coin_maps import UNCALIBRATED, CoinMaps
 from powderkeg.server.coinglass_application import coinglass_application
+from powderkeg.server.context_endpoints import context_router
 from powderkeg.server.lake_endpoints import lake_router
 from powderkeg.server.lake_events import LakeEvents
 from powderkeg.server.layers_endpoints import layers_router
@@ -107,6 +108,7 @@ def application(
         layers_router(maps, clock),
         scoreboard_router(maps, clock),
         series_router(maps, clock),
+        context_router(maps, clock),
         measured_router(maps, clock),
         model_router(maps),
         lake_router(lake, tail, clock),

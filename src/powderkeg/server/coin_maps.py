@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from powderkeg.analytics.coin_instruments import coin_of_main
 from powderkeg.errors import InputError
 from powderkeg.lake.market_lake import Lake
 from powderkeg.maps.aggregated_heatmap import AggregatedHeatmap, aggregated_heatmap, known_heatmaps
@@ -318,9 +319,9 @@ def coin_of_pair(asked: Venue, pair: str) -> str:
     InputError
         It is the main perpetual of no coin.
     """
-    for length in range(1, len(pair) + 1):
-        if asked.symbol(pair[:length].upper()) == pair:
-            return pair[:length].upper()
-    raise InputError(
-        f"symbol: {pair!r} is the main perpetual of no coin at {asked.title}, as {asked.symbol('BTC')} is"
-    )
+    coin = coin_of_main(asked, pair)
+    if coin is None:
+        raise InputError(
+            f"symbol: {pair!r} is the main perpetual of no coin at {asked.title}, as {asked.symbol('BTC')} is"
+        )
+    return coin

@@ -175,6 +175,37 @@ SERIES = {
     },
     "skipped": [{"venue": "okx", "reason": "bars: the lake has none"}],
 }
+CONTEXT = {
+    "coin": "BTC",
+    "as_of": "2026-02-10T12:00:00Z",
+    "sections": [
+        {
+            "name": "positioning",
+            "title": "Positioning",
+            "facts": [
+                {
+                    "name": "price.mark",
+                    "value": 95148.2,
+                    "unit": "price",
+                    "as_of": "2026-02-10T12:00:00Z",
+                    "window": None,
+                    "source": "mark price of bybit BTCUSDT, the venue with most open interest",
+                    "kind": "observed",
+                    "coverage": None,
+                    "band_90": None,
+                    "notes": [],
+                }
+            ],
+        }
+    ],
+    "build_ups": [{"window": "24h", "name": "long_unwinding", "venues": ["binance", "bybit"]}],
+    "joint_liquidations": [{"move": "down_5", "price": 90390.8, "coin": "BTC", "notional": 2.1e8}],
+    "clusters": [{"side": "long", "notional": 4.2e7, "largest": "binance", "share": 0.7}],
+    "catalogue": [
+        {"historic": {"date": "2025-10-10", "name": "October 2025 crash", "side": "long"}, "detected": None}
+    ],
+    "skipped": [{"venue": "okx", "reason": "bars: the lake has none"}],
+}
 LAYERS = {
     "coin": "BTC",
     "kind": "modelled",

@@ -90,6 +90,39 @@ class MapQuery(Query):
         return map_request(self.coin, self.venues, time_of(self.at, "at", now), self.history, self.model)
 
 
+class ContextQuery(MapQuery):
+    """Which context."""
+
+    history: Annotated[
+        str, Field(max_length=10, description="How much of the past is compared with, 8d to 400d.")
+    ] = "180d"
+    to: Annotated[
+        list[float],
+        Field(
+            max_length=20,
+            description="Price of the coin: what a move there would liquidate, elsewhere too. Repeatable.",
+        ),
+    ] = []
+
+    def request(self, now: int) -> MapRequest:
+        """Return of which market, and as of when.
+
+        Raises
+        ------
+        RequestError
+            As `MapQuery.request`, or the history is too short, or a price is none.
+        """
+        asked = MapQuery.request(self, now)
+        if asked.history < 8 * DAY:
+            raise RequestError(
+                422, "invalid_parameter", f"history: {self.history!r}; expected 8d to 400d", "history"
+            )
+        for price in self.to:
+            if not 0 < price < float("inf"):
+                raise RequestError(422, "invalid_parameter", f"to: {price}; expected a positive price", "to")
+        return asked
+
+
 class SeriesQuery(Query):
     """Which series."""
 
