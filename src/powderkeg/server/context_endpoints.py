@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from powderkeg.analytics.market_context import TABLES, VENUE_TABLES, market_context
 from powderkeg.errors import InputError
 from powderkeg.maps.venue_models import VenueModels
-from powderkeg.server.answers import JSON, tagged_bytes
+from powderkeg.server.answers import answered
 from powderkeg.server.coin_maps import CALIBRATED, CoinMaps, MapRequest, held
 from powderkeg.server.openapi_texts import CONTEXT, answer
 from powderkeg.server.problems import RequestError
@@ -32,7 +32,7 @@ def context_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
         others = held(maps.lake, [(table, name, None) for table in VENUE_TABLES for name in asked.venues])
         shape = ("context", tuple(query.to), others)
         body = maps.answer(shape, asked, lambda: context_object(maps, asked, query.to), TABLES)
-        return tagged_bytes(request, body, JSON)
+        return answered(request, body)
 
     return router
 
