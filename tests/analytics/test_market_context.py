@@ -48,7 +48,7 @@ def test_every_fact_has_a_name_of_its_own_a_source_and_a_reason_where_it_has_no_
         assert fact.as_of == context.as_of
         assert fact.window is None or fact.window.end <= context.as_of
         assert fact.value is not None or fact.notes, fact.name
-    assert {fact.kind for fact in context.facts} == {"observed", "modelled", "measured"}
+    assert {fact.kind for fact in context.facts} == {"given", "observed", "modelled", "measured"}
     assert [section.name for section in context.sections] == [
         "positioning", "deleveraging", "funding", "ripple", "venue_stress"
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A market's context at one time: positioning, deleveraging, funding, ripple and venue stress, as facts.
+"""A market's context at one time: positioning, deleveraging, funding, technical state, ripple, and history.
 
 Everything is as it was known at the time asked for: rows of later times are not used, an interval counts
 from its end on, and what is not known has no value and says which command brings it. History that was fetched
@@ -19,6 +19,8 @@ from powderkeg.analytics.context_positioning import BuildUpReading, positioning
 from powderkeg.analytics.context_ripple import CoMovement, JointLiquidation, ripple
 from powderkeg.analytics.context_venues import ClusterVenues, coin_feeds, venue_stress
 from powderkeg.analytics.history_catalogue import CatalogueEntry, history_catalogue
+from powderkeg.analytics.history_scale import history_scale
+from powderkeg.analytics.technical_state import technical_state
 from powderkeg.errors import InputError
 from powderkeg.lake.market_lake import Lake
 from powderkeg.lake.tables import Source
@@ -56,7 +58,8 @@ class MarketContext:
     coin, as_of
         Which, and the end of the last bar that is in it; UTC milliseconds.
     sections
-        ``positioning``, ``deleveraging``, ``funding``, ``ripple`` and ``venue_stress``.
+        ``positioning``, ``deleveraging``, ``funding``, ``technical``, ``ripple``, ``venue_stress`` and
+        ``history``.
     build_ups
         What the joint move of price and open interest is called, by window.
     events
@@ -170,6 +173,12 @@ def market_context(
     summed = aggregated_map([run.map() for run in inputs.runs], inputs.coin)
     position_section, build_ups = positioning(inputs, total, write)
     events = event_readings(total, feeds)
+    clusters_of_map = summed.total.clusters()
+    state = technical_state(
+        lake, inputs.coin, inputs.as_of, asked, clusters=clusters_of_map, clusters_kind=summed.total.kind
+    )
+    largest = {"largest_cluster": clusters_of_map[0].notional} if clusters_of_map else {}
+    scale = history_scale(lake, inputs.coin, inputs.as_of, asked, sizes=largest)
     rippled = ripple(inputs, summed.total, write, chosen, others=others, prices=prices)
     stress, clusters = venue_stress(inputs, feeds, summed, write)
     return MarketContext(
@@ -179,8 +188,10 @@ def market_context(
             position_section,
             deleveraging(inputs, total, events, write),
             funding_and_basis(inputs, write, spot),
+            ContextSection("technical", "Technical state", state.facts),
             rippled.section,
             stress,
+            ContextSection("history", "History for scale", scale.facts),
         ),
         build_ups=build_ups,
         events=events,

@@ -43,7 +43,7 @@ def context(
     settings: lake_options.SettingsPath = None,
     as_json: Json = False,
 ) -> None:
-    """Show positioning, deleveraging, funding, ripple to other coins and venue stress, as of any time.
+    """Show positioning, deleveraging, funding, technical state, ripple to other coins and more, at any time.
 
     From the lake alone: what it lacks is told with the command that brings it, and is never a zero. Examples:
 

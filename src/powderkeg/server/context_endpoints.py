@@ -24,7 +24,9 @@ def context_router(maps: CoinMaps, clock: Callable[[], int]) -> APIRouter:
 
     @router.get(
         "/context",
-        **answer("Positioning, deleveraging, funding, ripple and venue stress of a coin, as facts.", CONTEXT),
+        **answer(
+            "What surrounds a coin's map: positioning, funding, technical state and more, as facts.", CONTEXT
+        ),
     )
     def context(request: Request, query: Annotated[ContextQuery, Query()]) -> Response:
         asked = query.request(clock())
