@@ -28,6 +28,7 @@ from powderkeg.ingest.recorder_settings import RecorderSettings
 from powderkeg.lake.market_lake import Lake
 from powderkeg.model.market_rows import InstrumentRow, Liquidation
 from powderkeg.server.application import application
+from powderkeg.server.connection_guard import connection_options
 from powderkeg.server.live_events import LiveEvents
 from powderkeg.server.server_rules import ServerRules
 from powderkeg.server.stream_endpoint import stream_router
@@ -46,7 +47,8 @@ def serving_lake(root: Path, port: int) -> None:
     """Serve a lake; runs in a process of its own."""
     import uvicorn
 
-    uvicorn.run(application(Lake(root), ServerRules()), host="127.0.0.1", port=port, log_level="error")
+    rules = ServerRules()
+    uvicorn.run(application(Lake(root), rules), host="127.0.0.1", port=port, **connection_options(rules))
 
 
 class Ticking:
@@ -75,9 +77,7 @@ def serving_ticks(pipe: Connection, port: int) -> None:
         app = FastAPI()
         app.include_router(stream_router(live), prefix="/v1")
         publishing = asyncio.create_task(live.run())
-        server = uvicorn.Server(
-            uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws_ping_interval=None)
-        )
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, **connection_options(rules)))
         await server.serve()
         publishing.cancel()
 

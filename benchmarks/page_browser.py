@@ -14,15 +14,7 @@ from powderkeg.server.application import application
 from powderkeg.server.connection_guard import connection_options
 from powderkeg.server.server_rules import ServerRules
 
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 WIDTH, HEIGHT = 1_440, 900
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 NAMES = (
     "bars_per_second", "year_to_heatmap", "memory", "calibration", "measured_maps", "cascades", "burst",
-    "live_latency", "command_line",
+    "live_latency", "live_to_screen", "served_heatmap", "server_memory", "page_frames", "command_line",
 )  # fmt: skip
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"

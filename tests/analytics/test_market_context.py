@@ -50,7 +50,7 @@ def test_every_fact_has_a_name_of_its_own_a_source_and_a_reason_where_it_has_no_
         assert fact.value is not None or fact.notes, fact.name
     assert {fact.kind for fact in context.facts} == {"given", "observed", "modelled", "measured"}
     assert [section.name for section in context.sections] == [
-        "positioning", "deleveraging", "funding", "ripple", "venue_stress"
+        "positioning", "deleveraging", "funding", "technical", "ripple", "venue_stress", "history"
     ]  # fmt: skip
     with pytest.raises(InputError, match="'open_interest.bse' is no fact"):
         context.fact("open_interest.bse")

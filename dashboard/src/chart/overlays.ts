@@ -1,6 +1,6 @@
 /** What lies over the candles: levels until they are swept, liquidations as bubbles, and a squeeze's fan. */
 
-import type { LiquidationEvent } from "../data/api_types";
+import type { LiquidationEvent, PositionSide } from "../data/api_types";
 import type { Heatmap } from "../data/heatmap_data";
 import type { FanLook } from "../data/squeeze";
 import type { StandingLevel } from "../data/standing_levels";
@@ -99,7 +99,25 @@ export function bubbleRadius(notional: number, largest: number): number {
   return Math.max(SMALLEST, LARGEST * Math.sqrt(notional / Math.max(largest, 1)));
 }
 
+function bubbleImage(side: PositionSide, radius: number, ratio: number, colours: ChartColours): HTMLCanvasElement {
+  const image = document.createElement("canvas");
+  image.width = image.height = 2 * Math.ceil(radius + ratio);
+  const context = image.getContext("2d")!;
+  context.lineWidth = ratio;
+  context.fillStyle = context.strokeStyle = side === "long" ? colours.long : colours.short;
+  context.beginPath();
+  context.arc(image.width / 2, image.height / 2, radius, 0, 2 * Math.PI);
+  context.globalAlpha = 0.38;
+  // Filled for longs, a ring for shorts: the sides can be told apart without colours.
+  if (side === "long") context.fill();
+  context.globalAlpha = 0.95;
+  context.stroke();
+  return image;
+}
+
 export class BubblesPrimitive extends ChartPrimitive {
+  /** Circles are dear to draw, and many are alike to half a pixel: each kind is drawn once. */
+  private readonly images = new Map<string, HTMLCanvasElement>();
   private heatmap: Heatmap | null = null;
   private events: readonly LiquidationEvent[] = [];
   private colours: ChartColours | null = null;
@@ -111,8 +129,20 @@ export class BubblesPrimitive extends ChartPrimitive {
   show(heatmap: Heatmap | null, events: readonly LiquidationEvent[], colours: ChartColours): void {
     this.heatmap = heatmap;
     this.events = events;
+    if (colours !== this.colours) this.images.clear();
     this.colours = colours;
     this.redraw();
+  }
+
+  private bubble(side: PositionSide, radius: number, ratio: number, colours: ChartColours): HTMLCanvasElement {
+    const rounded = Math.round(2 * radius) / 2;
+    const kind = `${side} ${rounded} ${ratio}`;
+    let found = this.images.get(kind);
+    if (!found) {
+      found = bubbleImage(side, rounded, ratio, colours);
+      this.images.set(kind, found);
+    }
+    return found;
   }
 
   protected draw({ context, width, ratio, x, y }: Surface): void {
@@ -120,21 +150,12 @@ export class BubblesPrimitive extends ChartPrimitive {
     if (!heatmap || !colours || this.events.length === 0) return;
     const largest = Math.max(...this.events.map((one) => one.notional_usd));
     context.save();
-    context.lineWidth = ratio;
     for (const one of this.events) {
       const across = x(placeOf(heatmap, Date.parse(one.time)));
       const price = bubblePrice(one, this.candle(columnAt(heatmap, Date.parse(one.time))));
       if (price === null || across < -20 * ratio || across > width + 20 * ratio) continue;
-      const colour = one.position_side === "long" ? colours.long : colours.short;
-      context.beginPath();
-      context.arc(across, y(price), bubbleRadius(one.notional_usd, largest) * ratio, 0, 2 * Math.PI);
-      context.globalAlpha = 0.38;
-      context.fillStyle = colour;
-      // Filled for longs, a ring for shorts: the sides can be told apart without colours.
-      if (one.position_side === "long") context.fill();
-      context.globalAlpha = 0.95;
-      context.strokeStyle = colour;
-      context.stroke();
+      const image = this.bubble(one.position_side, bubbleRadius(one.notional_usd, largest) * ratio, ratio, colours);
+      context.drawImage(image, Math.round(across - image.width / 2), Math.round(y(price) - image.height / 2));
     }
     context.restore();
   }

@@ -38,6 +38,8 @@ def connection_options(rules: ServerRules) -> dict[str, Any]:
         "timeout_graceful_shutdown": 5,
         "ws_ping_interval": rules.ping_seconds,
         "ws_ping_timeout": rules.ping_seconds,
+        # A message goes to every client: compressing it for each would keep all of them waiting.
+        "ws_per_message_deflate": False,
         "ws_max_size": 2**16,
     }
 
