@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powderkeg.analytics.claims import Claim, Extracted, extracted_claims
+from powderkeg.analytics.claims import Claim, Extracted, NotUnderstood, extracted_claims
 from powderkeg.model.times import DAY, HOUR, MINUTE, milliseconds
 
 AT = milliseconds("2026-03-17")
@@ -21,7 +21,8 @@ WORDS = st.sampled_from(
 
 def read(text: str) -> Extracted:
     found = extracted_claims(text, at=AT)
-    for one in (*found.claims, *found.not_understood):
+    places: list[Claim | NotUnderstood] = [*found.claims, *found.not_understood]
+    for one in places:
         assert 0 <= one.start < one.end <= len(text)
         assert text[one.start : one.end] == one.text
     return found

@@ -39,7 +39,9 @@ PRICE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 OF_PRICE = re.compile(
-    r"\b(?:price[sd]?|trading|trades|traded|changing hands|currently|spot)\b[^,;.]{0,40}$", re.IGNORECASE
+    r"\b(?:price[sd]?|trading|trades|traded|changing hands|currently|spot)\b"
+    r"(?:[\s:=~≈]+(?:is|was|of|at|near|around|about|currently|now|stands?|sits?|hover(?:s|ing)|just|above|below|the|level|to))*[\s:=~≈]*$",
+    re.IGNORECASE,
 )
 BUILD_UP = re.compile(r"\bbuild[- ]?ups?\b|\bbuilt up\b|\bbuilding up\b", re.IGNORECASE)
 GATHERED = re.compile(
@@ -85,7 +87,7 @@ LARGER = re.compile(
     re.IGNORECASE,
 )
 MORE_LIQUIDATED = re.compile(
-    r"\b(?P<word>more|fewer)\s+(?P<first>longs?|shorts?)\s+(?:were\s+|got\s+|have been\s+)?(?:liquidated\s+)?than\s+"
+    r"\b(?P<word>more|fewer)\s+(?:[\w-]+\s+){0,2}?(?P<first>longs?|shorts?)\s+(?:were\s+|got\s+|have been\s+)?(?:liquidated\s+)?than\s+"
     r"(?P<second>longs?|shorts?)\b",
     re.IGNORECASE,
 )
