@@ -55,7 +55,7 @@ def check(
     A claim is supported, contradicted, suspected of a wrong unit, or not decidable, with the numbers. The
     lake is taken as it is, and no venue is asked. What is not understood is listed, never guessed. Example:
 
-    powderkeg check "$9.6 billion of shorts liquidate if BTC reaches $96,900, with price at $86,583"
+    powderkeg check '$9.6 billion of shorts liquidate if BTC reaches $96,900, with price at $86,583'
     """
     from powderkeg.analytics.claims import extracted_claims
     from powderkeg.cli.terminal import counting, print_json
@@ -165,9 +165,9 @@ def _of_lake(market: MapSource, coin: str, time: int, models: VenueModels) -> Cl
     settings = lake_options.settings_of(market.settings, market.lake)
     lake = lake_options.lake_of(
         settings,
-        missing=f"there is no lake in {settings.lake_path}; `powderkeg backfill binance {coin}` fills one "
-        f"with market data, and `powderkeg record --coins {coin}` with liquidations. Or give files: --bars and "
-        "--open-interest",
+        missing=f"there is no lake in {settings.lake_path}; `powderkeg backfill binance {coin}` "
+        f"fills one with market data, and `powderkeg record --coins {coin}` with liquidations. Or give files: "
+        "--bars and --open-interest",
     )
     asked = venues(lake_options.names_of(market.venues, ())) if market.venues else venues()
     return lake_evidence(
