@@ -166,8 +166,8 @@ def _of_lake(market: MapSource, coin: str, time: int, models: VenueModels) -> Cl
     lake = lake_options.lake_of(
         settings,
         missing=f"there is no lake in {settings.lake_path}; `powderkeg backfill binance {coin}` "
-        f"fills one with market data, and `powderkeg record --coins {coin}` with liquidations. Or give files: "
-        "--bars and --open-interest",
+        f"fills one with market data, and `powderkeg record --coins {coin}` with liquidations. Or give "
+        "files: --bars and --open-interest",
     )
     asked = venues(lake_options.names_of(market.venues, ())) if market.venues else venues()
     return lake_evidence(
