@@ -169,6 +169,15 @@ def test_liquidations(powderkeg: Command, tmp_path: Path) -> None:
     check(found.out, "`powderkeg liquidations --json`")
 
 
+def test_checks(powderkeg: Command, files: Files) -> None:
+    text = "BTC price at $86,583. Over $1bn of BTC shorts liquidate at $110,000 on 10 January 2026. 3 teas."
+    path = files.folder / "note.txt"
+    path.write_text(text)
+    found = powderkeg("check --json", path, *files.arguments)
+    assert json.loads(found.out)["not_understood"]
+    check(found.out, "`powderkeg check --json`")
+
+
 def test_the_lake(powderkeg: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POWDERKEG_LAKE", "lake")

@@ -10,6 +10,7 @@ import typer
 from powderkeg.cli.backfill_command import backfill
 from powderkeg.cli.calibrate_command import calibrate
 from powderkeg.cli.census_command import census_app
+from powderkeg.cli.check_command import check
 from powderkeg.cli.compare_command import compare
 from powderkeg.cli.context_command import context
 from powderkeg.cli.demo_command import demo
@@ -47,6 +48,7 @@ app.command("positions")(positions)
 app.command("squeeze")(squeeze)
 app.command("context")(context)
 app.command("price")(price)
+app.command("check")(check)
 app.command("calibrate")(calibrate)
 app.command("compare")(compare)
 app.command("score")(score)
