@@ -121,7 +121,7 @@ def _funding(rule: AlertRule, seen: Observation) -> Reading:
         unit=unit,
         sentence=f"{seen.coin}: funding is {rate * 100:+.4f} % per 8 hours{told}; "
         f"{'longs pay shorts' if rate > 0 else 'shorts pay longs'}",
-        facts=(fact(seen, "funding_rate", rate, "per_8h", "settled rates, weighed by open interest"),),
+        facts=(fact(seen, "funding_rate", rate, "per_8h", "settled rates, mean over the venues"),),
     )
 
 

@@ -38,7 +38,7 @@ class Extremes(NamedTuple):
 
 
 class Funding(NamedTuple):
-    """The rate settled last, a fraction per eight hours weighed by open interest, and those before it."""
+    """The rate settled last, a fraction per eight hours, mean of the venues, and every eight hours before."""
 
     rate: float
     history: FloatArray
