@@ -15,7 +15,7 @@ from cli.test_json_page import check
 from command_line import Command
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
-from powderkeg.model.market_rows import Bar, MarketRow, OpenInterest
+from powderkeg.model.market_rows import Bar, FundingRate, MarketRow, OpenInterest
 from powderkeg.model.times import DAY, MINUTE, iso
 
 STEP = 5 * MINUTE
@@ -100,6 +100,23 @@ def test_once_tells_each_episode_once_and_keeps_it(powderkeg: Command, tmp_path:
     assert (
         json.loads(powderkeg("alerts list --json --settings", path).out)["watch_list"] == second["watch_list"]
     )
+
+
+def test_a_coin_that_cannot_be_read_does_not_keep_others_from_it(powderkeg: Command, tmp_path: Path) -> None:
+    lake_of_now(tmp_path / "lake")
+    path = settings(tmp_path)
+    silent = '[[rule]]\nname = "silent"\ncoin = "ETH"\nkind = "feed_silent"\ntable = "funding"\n'
+    (tmp_path / "rules.toml").write_text(RULES + silent, encoding="utf-8")
+    key = DatasetKey("funding", "binance", "ETHUSDT")
+    Lake(tmp_path / "lake").append(key, [FundingRate(START, 1e-4, None)], received_ts=START, source="rest")
+    (manifest,) = (tmp_path / "lake" / "tables" / key.directory).glob("manifest*")
+    manifest.write_bytes(b"{")
+    done = powderkeg("alerts once --json --venues binance --settings", path)
+    told = json.loads(done.out)
+    assert [one["identity"] for one in told["fired"]] == ["interest/BTC/1"]
+    assert [one["coin"] for one in told["not_observed"]] == ["ETH"]
+    assert told["watch_list"][-1]["unknown_because"] == "it was not evaluated yet"
+    assert "ETH could not be observed" in powderkeg("alerts once --venues binance --settings", path).err
 
 
 def test_run_evaluates_sends_and_ends(powderkeg: Command, tmp_path: Path) -> None:

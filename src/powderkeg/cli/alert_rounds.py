@@ -13,7 +13,7 @@ from powderkeg.analytics.alert_evaluation import Watched
 from powderkeg.analytics.alert_observations import CoinObserver
 from powderkeg.analytics.alert_watch import evaluate, watch_list
 from powderkeg.cli.lake_options import now
-from powderkeg.errors import LakeError
+from powderkeg.errors import PowderkegError
 from powderkeg.ingest.alert_delivery import Courier, deliver, targets_of
 from powderkeg.ingest.live_tail import LiveTail
 from powderkeg.lake.alert_store import AlertStore, DeliveryRules, Message
@@ -70,7 +70,7 @@ class AlertRounds:
                     Window(at, at + 2 * BAR),
                     self._models,
                 )
-            except LakeError as error:  # the rules of other coins go on
+            except PowderkegError as error:  # the rules of other coins go on
                 self.troubles[coin] = str(error)
         return self._evaluate(self._rules)
 
@@ -108,11 +108,13 @@ class AlertRounds:
     def _evaluate(self, rules: Sequence[AlertRule]) -> list[Message]:
         at = now()
         asked = {rule.coin for rule in rules}
-        observations = [
-            observer.at(at, self._heard(observer, at))
-            for coin, observer in self._observers.items()
-            if coin in asked
-        ]
+        observations = []
+        for coin in sorted(asked & self._observers.keys()):
+            observer = self._observers[coin]
+            try:
+                observations.append(observer.at(at, self._heard(observer, at)))
+            except PowderkegError as error:
+                self.troubles[coin] = str(error)
         return evaluate(self._store, rules, observations, [one.name for one in self._targets], at)
 
     def _heard(self, observer: CoinObserver, at: int) -> float | None:
