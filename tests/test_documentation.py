@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+import alerts_page
 import column_table
 import command_reference
 import powderkeg
@@ -108,7 +109,9 @@ def test_documented_python_on_recorded_data_prints_what_the_page_says(
     assert f"prints `{capsys.readouterr().out.strip()}`" in (ROOT / "docs" / page).read_text()
 
 
-@pytest.mark.parametrize("maker", [command_reference, column_table], ids=lambda maker: maker.__name__)
+@pytest.mark.parametrize(
+    "maker", [alerts_page, command_reference, column_table], ids=lambda maker: maker.__name__
+)
 def test_what_is_made_from_the_program_is_up_to_date(maker: ModuleType) -> None:
     page = maker.PAGE.read_text()
     written = page[page.index(maker.BEGIN) + len(maker.BEGIN) : page.index(maker.END)]

@@ -47,6 +47,22 @@ def test_the_environment_goes_before_the_file_and_an_option_before_both(
 
 
 @pytest.mark.parametrize(
+    "text",
+    ['[alerts]\nurls = "json://SECRET"', "[alerts]\nurls = [['SECRET']]", 'alerts = "SECRET"'],
+)
+def test_urls_of_services_are_never_shown(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("powderkeg.toml").write_text(text)
+    with pytest.raises(InputError, match="settings: alerts.* is not shown") as error:
+        read_settings()
+    assert "SECRET" not in str(error.value)
+    Path("powderkeg.toml").write_text('[alerts]\nurls = ["json://SECRET"]')
+    settings = read_settings()
+    assert "SECRET" not in repr(settings)
+    assert settings.alerts.urls[0].get_secret_value() == "json://SECRET"
+    assert settings.alert_rules_path == settings.lake_path / "alerts" / "rules.toml"
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("lakes = 1", r"settings: lakes is 1; Extra inputs are not permitted \(from powderkeg.toml"),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from powderkeg.cli.alerts_command import alerts_app
 from powderkeg.cli.backfill_command import backfill
 from powderkeg.cli.calibrate_command import calibrate
 from powderkeg.cli.census_command import census_app
@@ -61,6 +62,7 @@ app.command("liquidations")(liquidations)
 app.command("serve")(serve)
 app.command("fake-venue")(fake_venue)
 app.command("demo")(demo)
+app.add_typer(alerts_app)
 app.add_typer(census_app)
 app.add_typer(lake_app)
 

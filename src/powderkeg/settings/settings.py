@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -81,6 +81,21 @@ class SeriesSettings(BaseModel):
         return given and given.expanduser()
 
 
+class AlertSettings(BaseModel):
+    """Which alerts are told to whom; see `powderkeg.lake.alert_store.DeliveryRules`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rules: Path | None = Field(
+        default=None, description="File with the rules; alerts/rules.toml in the lake otherwise."
+    )
+    urls: tuple[SecretStr, ...] = Field(
+        default=(), description="URLs of services as apprise has them; they are never shown."
+    )
+    per_minute: int = Field(default=10, ge=1, description="Most messages to a service in a minute.")
+    attempts: int = Field(default=12, ge=1, description="How often a message is tried before it is given up.")
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -103,11 +118,17 @@ class Settings(BaseSettings):
     series: SeriesSettings = Field(
         default_factory=SeriesSettings, description="Files of series that others compute."
     )
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="Which alerts are told to whom.")
 
     @property
     def lake_path(self) -> Path:
         """The lake's directory, with the home directory in the place of a tilde."""
         return self.lake.expanduser()
+
+    @property
+    def alert_rules_path(self) -> Path:
+        """The file with alert rules, with the home directory in the place of a tilde."""
+        return (self.alerts.rules or self.lake / "alerts" / "rules.toml").expanduser()
 
     @property
     def parameter_paths(self) -> dict[str, Path]:
@@ -179,8 +200,9 @@ def read_settings(path: Path | None = None, **given: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         where = f"{path}, {PREFIX}* or the defaults" if path else f"{PREFIX}* or the defaults"
-        raise InputError(
-            f"settings: {name} is {first.get('input')!r}; {first['msg']} (from {where})"
-        ) from None
+        # URLs of services hold secrets, and so may whatever stands in their place.
+        secret = first["loc"][:1] == ("alerts",) and first["loc"][1:2] in ((), ("urls",))
+        value = "not shown" if secret else repr(first.get("input"))
+        raise InputError(f"settings: {name} is {value}; {first['msg']} (from {where})") from None
     except ValueError as error:
         raise InputError(f"settings: {path} is no TOML: {error}") from None
