@@ -196,6 +196,7 @@ def test_what_cannot_be_decided_says_what_is_missing(
         ("$2bn of ETH longs were liquidated", "the data are of BTC"),
         ("$2bn of BTC longs were liquidated in 24 hours", "files hold no reported liquidations"),
         ("BTC price at $90,000 on 1 June 2020", "The data lack"),
+        ("$19 billion in crypto positions were liquidated", "all coins together"),
     ):
         found = only(text, market, at)
         assert found.verdict == "not_decidable"
@@ -203,6 +204,11 @@ def test_what_cannot_be_decided_says_what_is_missing(
     none = only("$5m of BTC longs liquidate if the price reaches $60,000", reported, START + DAY)
     assert none.verdict == "not_decidable"
     assert none.missing == "powderkeg backfill binance BTC"
+
+
+def test_a_coin_that_is_assumed_is_told(market: ClaimEvidence, at: int) -> None:
+    found = only("The price is at $86,000", market, at)
+    assert found.claim.notes == ("the text names no coin: taken as BTC",)
 
 
 def test_nothing_later_than_the_claim_is_in_it(market: ClaimEvidence, at: int) -> None:

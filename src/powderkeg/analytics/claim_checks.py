@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from powderkeg.analytics.claim_checking import Checking, ClaimCheck
 from powderkeg.analytics.claim_evidence import ClaimEvidence
@@ -30,6 +31,9 @@ def claim_check(claim: Claim, evidence: ClaimEvidence, at: int) -> ClaimCheck:
         if claim.moment is None
         else min(at, claim.moment.end if claim.moment.length > 1 else claim.moment.start)
     )
+    if claim.coin is None:
+        note = f"the text names no coin: taken as {evidence.coin}"
+        claim = replace(claim, notes=(*claim.notes, note))
     check = Checking(claim, evidence, as_of)
     if claim.coin not in (None, evidence.coin):
         return check.undecided(

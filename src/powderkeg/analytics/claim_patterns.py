@@ -92,7 +92,7 @@ MORE_LIQUIDATED = re.compile(
     re.IGNORECASE,
 )
 EVERY_COIN = re.compile(
-    r"\b(?:crypto(?:currency)?(?: market)?(?:-| )?wide|across (?:the )?(?:crypto|market|all)\w*|crypto (?:longs|shorts|liquidations)"
+    r"\b(?:crypto(?:currency)?(?: market)?(?:-| )?wide|across (?:the )?(?:crypto|market|all)\w*|crypto (?:longs|shorts|liquidations|positions|leverage|derivatives)"
     r"|total crypto|all coins|market-wide|the (?:whole|entire) (?:crypto )?market)\b",
     re.IGNORECASE,
 )
