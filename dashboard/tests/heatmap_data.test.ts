@@ -44,7 +44,7 @@ describe("parsing", () => {
   it("reads what the server writes", () => {
     const found = parseHeatmap(bytes([0, 1, 2], 9, some));
     expect([found.columns, found.bins, found.first, found.step, found.start]).toEqual([3, 9, FIRST, STEP, START]);
-    expect(found.description.model).toBe("worlds");
+    expect(found.described().model).toBe("worlds");
     expect(amount(finest(found), "long", 2, 3)).toBe(6);
     expect(amount(finest(found), "both", 1, 7)).toBe(70);
     expect(found.high[2]).toBeCloseTo(1.02 * 60_002);

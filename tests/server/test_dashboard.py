@@ -211,6 +211,20 @@ def test_zoom_and_pan_change_the_range_and_all_of_it_comes_back(browser: Browser
         assert page.errors == []
 
 
+def test_another_range_is_shown_whole(browser: Browser, server: PageServer) -> None:
+    with opened(browser, server, PLAIN) as page:
+        page.ready()
+        for name, columns in (("7D", 2016), ("1D", 288), ("3D", 864)):
+            page.page.get_by_role("button", name=name).click()
+            page.page.wait_for_function(
+                "many => { const { from, to } = window.powderkeg.view();"
+                " return from < 1 && to > many && to < 1.6 * many; }",
+                arg=columns,
+                timeout=PATIENCE,
+            )
+        assert page.errors == []
+
+
 def test_a_price_axis_that_is_linear_shows_the_same_cells(browser: Browser, server: PageServer) -> None:
     with opened(browser, server, f"{BARE}&scale=linear") as page:
         page.ready()

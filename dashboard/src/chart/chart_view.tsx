@@ -14,7 +14,7 @@ import { heatmap, liquidations, map, series } from "../data/store";
 import { livePrice, liveLiquidations } from "../data/stream";
 import { columnAt } from "../data/time_axis";
 import { percent } from "../format";
-import { palette, panel, priceScale, range, saturation, shown, sides, theme, threshold, zone } from "../state";
+import { palette, panel, priceScale, saturation, shown, sides, theme, threshold, zone } from "../state";
 import { CHART_COLOURS } from "./chart_colours";
 import { cellAt } from "./heatmap_primitive";
 import { PriceChart, type PaneName, type PaneValues, type Pointed } from "./price_chart";
@@ -73,9 +73,9 @@ function keepDrawn(made: PriceChart): () => void {
       made.withProfile = shown.value.has("profile");
     }),
     effect(() => {
-      const held = heatmap.value.value?.heatmap ?? null;
-      const which = `${range.value} ${held?.description.instrument} ${shown.value.has("profile")}`;
-      made.show(held, shown.value.has("candles"), which !== fitted);
+      const held = heatmap.value.value;
+      const which = `${held?.asked} ${shown.value.has("profile")}`;
+      made.show(held?.heatmap ?? null, shown.value.has("candles"), which !== fitted);
       if (held) fitted = which;
     }),
     effect(() => {

@@ -119,7 +119,8 @@ export class BubblesPrimitive extends ChartPrimitive {
   /** Circles are dear to draw, and many are alike to half a pixel: each kind is drawn once. */
   private readonly images = new Map<string, HTMLCanvasElement>();
   private heatmap: Heatmap | null = null;
-  private events: readonly LiquidationEvent[] = [];
+  private events: readonly { event: LiquidationEvent; ms: number }[] = [];
+  private largest = 0;
   private colours: ChartColours | null = null;
 
   constructor() {
@@ -128,7 +129,8 @@ export class BubblesPrimitive extends ChartPrimitive {
 
   show(heatmap: Heatmap | null, events: readonly LiquidationEvent[], colours: ChartColours): void {
     this.heatmap = heatmap;
-    this.events = events;
+    this.events = events.map((event) => ({ event, ms: Date.parse(event.time) }));
+    this.largest = Math.max(0, ...events.map((event) => event.notional_usd));
     if (colours !== this.colours) this.images.clear();
     this.colours = colours;
     this.redraw();
@@ -148,13 +150,14 @@ export class BubblesPrimitive extends ChartPrimitive {
   protected draw({ context, width, ratio, x, y }: Surface): void {
     const { heatmap, colours } = this;
     if (!heatmap || !colours || this.events.length === 0) return;
-    const largest = Math.max(...this.events.map((one) => one.notional_usd));
     context.save();
-    for (const one of this.events) {
-      const across = x(placeOf(heatmap, Date.parse(one.time)));
-      const price = bubblePrice(one, this.candle(columnAt(heatmap, Date.parse(one.time))));
-      if (price === null || across < -20 * ratio || across > width + 20 * ratio) continue;
-      const image = this.bubble(one.position_side, bubbleRadius(one.notional_usd, largest) * ratio, ratio, colours);
+    for (const { event, ms } of this.events) {
+      const across = x(placeOf(heatmap, ms));
+      if (across < -20 * ratio || across > width + 20 * ratio) continue;
+      const price = bubblePrice(event, this.candle(columnAt(heatmap, ms)));
+      if (price === null) continue;
+      const radius = bubbleRadius(event.notional_usd, this.largest) * ratio;
+      const image = this.bubble(event.position_side, radius, ratio, colours);
       context.drawImage(image, Math.round(across - image.width / 2), Math.round(y(price) - image.height / 2));
     }
     context.restore();

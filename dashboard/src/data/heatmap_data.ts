@@ -20,7 +20,8 @@ export interface HeatmapDescription {
 }
 
 export interface Heatmap {
-  description: HeatmapDescription;
+  /** What the server says of it: megabytes of text where there are many columns, so read when it is wanted. */
+  described: () => HeatmapDescription;
   columns: number;
   bins: number;
   /** Width of a bin in natural log of price, and the number of the lowest. */
@@ -49,7 +50,6 @@ export function parseHeatmap(buffer: ArrayBuffer): Heatmap {
   const columns = view.getUint32(8, true);
   const bins = view.getUint32(12, true);
   const described = view.getUint32(32, true);
-  const text = new TextDecoder().decode(new Uint8Array(buffer, 40, described));
   let at = 40 + described;
   const stamps = new BigInt64Array(buffer, at, columns);
   at += 8 * columns;
@@ -63,7 +63,8 @@ export function parseHeatmap(buffer: ArrayBuffer): Heatmap {
   const long = new Float32Array(buffer, at, cells);
   const short = new Float32Array(buffer, at + 4 * cells, cells);
   const sent = {
-    description: JSON.parse(text) as HeatmapDescription,
+    described: () =>
+      JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 40, described))) as HeatmapDescription,
     bins,
     width: view.getFloat64(16, true),
     first: Number(view.getBigInt64(24, true)),

@@ -61,7 +61,15 @@ export function historyDays(): string {
 /** Distance of columns. */
 const step = computed(() => RANGES[range.value][kind.value]);
 
-export const heatmap = resource<{ heatmap: Heatmap; levels: Levels }>((signal) => {
+/** A heatmap with its coarser levels, and a word for what it was asked for as: it stays until the next has come. */
+export interface HeldHeatmap {
+  heatmap: Heatmap;
+  levels: Levels;
+  asked: string;
+}
+
+export const heatmap = resource<HeldHeatmap>((signal) => {
+  const name = `${coin.value} ${kind.value} ${range.value}`;
   const length = lengthOf(step.value);
   const start = Math.floor((end.value - lengthOf(range.value)) / length) * length;
   const modelled: Parameters = {
@@ -72,7 +80,7 @@ export const heatmap = resource<{ heatmap: Heatmap; levels: Levels }>((signal) =
     format: "binary",
   };
   const asked = askBytes("heatmap", modelled, signal).then(parseHeatmap);
-  if (kind.value === "modelled") return asked.then(withLevels);
+  if (kind.value === "modelled") return asked.then((parsed) => withLevels(parsed, name));
   const measured: Parameters = {
     coin: coin.value,
     at: iso(end.value),
@@ -84,11 +92,11 @@ export const heatmap = resource<{ heatmap: Heatmap; levels: Levels }>((signal) =
   return Promise.all([
     askBytes("measured/heatmap", measured, signal).then(parseHeatmap),
     asked.catch(() => null),
-  ]).then(([cells, candles]) => withLevels(candles ? underCandles(cells, candles) : cells));
+  ]).then(([cells, candles]) => withLevels(candles ? underCandles(cells, candles) : cells, name));
 });
 
-function withLevels(parsed: Heatmap): { heatmap: Heatmap; levels: Levels } {
-  return { heatmap: parsed, levels: new Levels(parsed) };
+function withLevels(parsed: Heatmap, asked: string): HeldHeatmap {
+  return { heatmap: parsed, levels: new Levels(parsed), asked };
 }
 
 export const map = resource<MapObject>((signal) =>
