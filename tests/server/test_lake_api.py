@@ -98,7 +98,7 @@ def test_every_endpoint_is_described_with_what_it_takes_and_how_it_refuses(clien
     assert {path.removeprefix("/v1/") for path in document["paths"]} == {
         *("instruments", "coverage", "map", "heatmap", "clusters", "imbalance", "squeeze", "models"),
         *("positions", "liquidations", "liquidations/events", "health", "metrics", "series"),
-        *("measured/map", "measured/heatmap", "layers", "scoreboard"),
+        *("measured/map", "measured/heatmap", "layers", "scoreboard", "context"),
     }
     for path, operations in document["paths"].items():
         (operation,) = operations.values()
