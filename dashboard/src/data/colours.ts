@@ -149,7 +149,7 @@ export function paint(
 ): void {
   const { columns, bins, long, short, perBin } = level;
   const index = brightnessTable(scale.exponent, handles);
-  const factor = scale.brightest > 0 ? STEPS / (scale.brightest * perBin) : 0;
+  const factor = stepsPerUsd(scale, perBin);
   const [longs, shorts] = tables;
   const wanted = { long: sides !== "short", short: sides !== "long" };
   for (let left = 0; left < columns; left += STRIP) {
@@ -165,6 +165,11 @@ export function paint(
       }
     }
   }
+}
+
+/** Steps of the table below that a USD in a cell of so many bins is worth. */
+function stepsPerUsd(scale: ColourScale, perBin: number): number {
+  return scale.brightest > 0 ? STEPS / (scale.brightest * perBin) : 0;
 }
 
 /** Number of the colour by linear density in steps of 1/4096 of the brightest. */
@@ -188,8 +193,7 @@ export function cellColour(
   column: number,
   row: number,
 ): string | null {
-  const density = amount(level, sides, column, row) / level.perBin;
-  const step = scale.brightest > 0 ? Math.min(STEPS, Math.ceil((density / scale.brightest) * STEPS)) : 0;
+  const step = Math.min(STEPS, Math.ceil(amount(level, sides, column, row) * stepsPerUsd(scale, level.perBin)));
   const colour = step === 0 ? 0 : brightnessTable(scale.exponent, handles)[step]!;
   if (colour === 0) return null;
   const at = column * level.bins + row;
