@@ -8,8 +8,9 @@ from types import MappingProxyType
 from powderkeg.analytics.alert_map_conditions import map_imbalance, price_near_wall, wall_grew, wall_swept
 from powderkeg.analytics.alert_rules import AlertRule
 from powderkeg.analytics.alert_values import Observation, Reading
-from powderkeg.analytics.alert_wording import amount, fact, percent, unknown
+from powderkeg.analytics.alert_wording import fact, percent, unknown
 from powderkeg.core.liquidation_imbalance import percentile_rank
+from powderkeg.model.amount_text import usd
 from powderkeg.model.fact import Fact
 from powderkeg.model.times import duration_text, iso
 from powderkeg.model.window import Window
@@ -73,7 +74,7 @@ def _liquidations_above(rule: AlertRule, seen: Observation) -> Reading:
         threshold=threshold,
         rises=True,
         unit="USD",
-        sentence=f"{seen.coin}: at least {amount(value)}{of_side} were liquidated in the last {length}; "
+        sentence=f"{seen.coin}: at least {usd(value)}{of_side} were liquidated in the last {length}; "
         f"a floor, {percent(found.share)} of it was heard",
         facts=(_reported(seen, rule.window, value, found.share),),
     )
@@ -83,10 +84,10 @@ def _cascade(rule: AlertRule, seen: Observation) -> Reading:
     found, change = seen.liquidations.get(rule.window), seen.open_interest.get(rule.window)
     if found is None or change is None:
         return unknown(1.0, "ratio", seen.why("liquidations" if found is None else "open_interest"))
-    usd, drop = found.long_usd + found.short_usd, 1 - change.now / change.before
+    forced, drop = found.long_usd + found.short_usd, 1 - change.now / change.before
     # Both have to be there: the one that is further from its limit decides.
-    value = min(usd / rule.number("usd"), drop / rule.number("drop"))
-    if usd < rule.number("usd") and found.share < rule.number("least_coverage"):
+    value = min(forced / rule.number("usd"), drop / rule.number("drop"))
+    if forced < rule.number("usd") and found.share < rule.number("least_coverage"):
         return unknown(
             1.0, "ratio", f"only {percent(found.share)} of the last {duration_text(rule.window)} was heard"
         )
@@ -96,9 +97,9 @@ def _cascade(rule: AlertRule, seen: Observation) -> Reading:
         threshold=1.0,
         rises=True,
         unit="ratio",
-        sentence=f"{seen.coin}: at least {amount(usd)} liquidated in {length} while open interest changed by "
+        sentence=f"{seen.coin}: at least {usd(forced)} liquidated in {length} while open interest changed by "
         f"{percent(-drop, signed=True)}",
-        facts=(_reported(seen, rule.window, usd, found.share), _changed(seen, rule.window, -drop)),
+        facts=(_reported(seen, rule.window, forced, found.share), _changed(seen, rule.window, -drop)),
     )
 
 
@@ -159,7 +160,7 @@ def _position_near(rule: AlertRule, seen: Observation) -> Reading:
         threshold=threshold,
         rises=False,
         unit="fraction",
-        sentence=f"{seen.coin}: a counted {nearest.position_side} of {amount(nearest.notional)} is "
+        sentence=f"{seen.coin}: a counted {nearest.position_side} of {usd(nearest.notional)} is "
         f"{percent(abs(nearest.distance))} from its liquidation at {nearest.liquidation_price:,.6g}",
         facts=(
             fact(seen, "position.notional", nearest.notional, "USD", source, kind="measured"),
@@ -228,9 +229,10 @@ def _of_side(side: str, long_usd: float, short_usd: float) -> float:
     return {"long": long_usd, "short": short_usd}.get(side, long_usd + short_usd)
 
 
-def _reported(seen: Observation, window: int, usd: float, share: float) -> Fact:
+def _reported(seen: Observation, window: int, notional: float, share: float) -> Fact:
     return fact(
-        seen, f"liquidations.{duration_text(window)}", usd, "USD", "liquidations reported by venues, a floor",
+        seen, f"liquidations.{duration_text(window)}", notional, "USD",
+        "liquidations reported by venues, a floor",
         window=Window(seen.as_of - window, seen.as_of), coverage=min(max(share, 0.0), 1.0),
     )  # fmt: skip
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from powderkeg.analytics.alert_rules import AlertRule
 from powderkeg.analytics.alert_values import Observation, Reading
-from powderkeg.analytics.alert_wording import amount, fact, percent, unknown
+from powderkeg.analytics.alert_wording import fact, percent, unknown
 from powderkeg.core.clusters import Cluster
 from powderkeg.core.liquidation_imbalance import percentile_rank
 from powderkeg.core.map_reading import cumulative_short, liquidated_at
 from powderkeg.maps.liquidation_map import LiquidationMap
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import duration_text
 
 _FEWEST_MAPS = 20
@@ -122,7 +123,7 @@ def map_imbalance(rule: AlertRule, seen: Observation) -> Reading:
         rises=True,
         unit=unit,
         sentence=f"{seen.coin}: within {percent(distance)} of the price the map holds "
-        f"{amount(found.short_notional)} of shorts above and {amount(found.long_notional)} of longs below, "
+        f"{usd(found.short_notional)} of shorts above and {usd(found.long_notional)} of longs below, "
         f"imbalance {found.imbalance:+.2f}{told}",
         facts=(fact(seen, "map_imbalance", found.imbalance, "fraction", _SOURCE, kind=seen.map.kind),),
     )
@@ -154,6 +155,6 @@ def _between(of: LiquidationMap, wall: Cluster) -> float:
 
 def _told(wall: Cluster, of: LiquidationMap) -> str:
     return (
-        f"a {of.kind} wall of {amount(wall.notional)} of {wall.side}s at {wall.price_low:,.6g} to "
+        f"a {of.kind} wall of {usd(wall.notional)} of {wall.side}s at {wall.price_low:,.6g} to "
         f"{wall.price_high:,.6g}"
     )

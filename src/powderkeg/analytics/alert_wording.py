@@ -8,14 +8,6 @@ from powderkeg.analytics.alert_values import Observation, Reading
 from powderkeg.model.fact import Fact
 
 
-def amount(usd: float) -> str:
-    """Return an amount in words: three digits that count, as ``12.3 m USD``."""
-    for size, name in ((1e9, " bn"), (1e6, " m"), (1e3, " k")):
-        if abs(usd) >= size:
-            return f"{usd / size:,.3g}{name} USD" if usd / size < 1000 else f"{usd / size:,.0f}{name} USD"
-    return f"{usd:,.0f} USD"
-
-
 def percent(fraction: float, *, signed: bool = False) -> str:
     """Return a fraction as per cent, with its sign where asked for."""
     return f"{fraction * 100:+.1f} %" if signed else f"{fraction * 100:.1f} %"

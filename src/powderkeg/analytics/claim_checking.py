@@ -10,6 +10,7 @@ from powderkeg.analytics.claim_evidence import ClaimEvidence
 from powderkeg.analytics.claim_quantities import Quantity
 from powderkeg.analytics.claims import Claim
 from powderkeg.maps.liquidation_map import LiquidationMap
+from powderkeg.model.amount_text import usd
 from powderkeg.model.fact import Fact
 from powderkeg.model.times import DAY, iso
 from powderkeg.model.window import Window
@@ -182,14 +183,9 @@ def around(value: float) -> tuple[float, float]:
     return value * (1 - REPORTED), value * (1 + REPORTED)
 
 
-def usd_text(amount: float, unit: str = "USD") -> str:
+def amount_text(amount: float, unit: str = "USD") -> str:
     """Return an amount with three digits, or in its unit."""
-    if unit != "USD":
-        return f"{amount:,.0f} {unit}"
-    for size, word in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
-        if abs(amount) >= size:
-            return f"${amount / size:.3g}{word}"
-    return f"${amount:.0f}"
+    return usd(amount) if unit == "USD" else f"{amount:,.0f} {unit}"
 
 
 def larger_side(long_usd: float, short_usd: float) -> str:

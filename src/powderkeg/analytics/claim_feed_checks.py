@@ -10,12 +10,12 @@ from powderkeg.analytics.claim_checking import (
     REPORTED,
     Checking,
     ClaimCheck,
+    amount_text,
     around,
     factor_of,
     is_same,
     larger_side,
     overlap,
-    usd_text,
 )
 from powderkeg.analytics.liquidation_feeds import throttled_slot
 from powderkeg.analytics.realised_liquidations import RealisedLiquidations
@@ -39,7 +39,7 @@ def realised(check: Checking) -> ClaimCheck:
         return check.undecided(
             f"It is in {check.amount.unit}; liquidations are added up in dollars.", "", rule
         )
-    told = f"venues reported {usd_text(floor)} of {side} from {window}"
+    told = f"venues reported {amount_text(floor)} of {side} from {window}"
     if overlap(check.amount, floor * (1 - REPORTED), max(high, floor) * (1 + REPORTED)):
         return check.answer("supported", f"Here {told}.", rule)
     usd = result.whole.usd[0].tolist()
@@ -52,7 +52,7 @@ def realised(check: Checking) -> ClaimCheck:
     if meaning := factor_of(check.amount, floor):
         return check.answer("unit_error_suspected", f"Here {told}; {meaning}.", rule)
     if check.amount.high < floor:
-        return check.answer("contradicted", f"At least {usd_text(floor)} is known: {told}.", rule)
+        return check.answer("contradicted", f"At least {amount_text(floor)} is known: {told}.", rule)
     total = _all_coins(check, window)
     if total is not None and is_same(check.amount, total):
         check.fact("liquidations.all_coins", total, "USD", "coins in the lake", window=window)
@@ -122,7 +122,7 @@ def imbalance(check: Checking) -> ClaimCheck:
         told.append(f"{ratio.percent:,.0f} % over {name}")
         if check.amount.unit == "USD" and overlap(check.amount, *around(abs(long_usd - short_usd))):
             return check.answer(
-                "supported", f"Longs less shorts were {usd_text(long_usd - short_usd)} over {name}.", rule
+                "supported", f"Longs less shorts were {amount_text(long_usd - short_usd)} over {name}.", rule
             )
         if overlap(check.amount, *around(ratio.percent)):
             if check.amount.unit == "USD":
@@ -157,5 +157,5 @@ def feed_comparison(check: Checking) -> ClaimCheck:
         return check.undecided("Nothing was recorded in this time.", check.command())
     long_usd, short_usd = result.whole.usd[0].tolist()
     verdicts, rule = {larger_side(long_usd, short_usd)}, "what was reported, one tenth apart"
-    told = f"Venues reported {usd_text(long_usd)} of longs and {usd_text(short_usd)} of shorts."
+    told = f"Venues reported {amount_text(long_usd)} of longs and {amount_text(short_usd)} of shorts."
     return check.compared(verdicts, told, rule)

@@ -7,11 +7,11 @@ from powderkeg.analytics.claim_checking import (
     UNCALIBRATED,
     Checking,
     ClaimCheck,
+    amount_text,
     factor_of,
     is_same,
     larger_side,
     overlap,
-    usd_text,
 )
 from powderkeg.maps.liquidation_map import LiquidatedIf, LiquidationMap, PositionSide
 
@@ -51,9 +51,9 @@ def standing(check: Checking) -> ClaimCheck:
         ours = ours / found.mark_price
     low, high, rule = _bounds(reached, ours)
     where = f" by {check.price:,.0f}" if claim.price else ""
-    told = f"the map has {usd_text(ours, check.amount.unit)} of {side}s standing{where}"
+    told = f"the map has {amount_text(ours, check.amount.unit)} of {side}s standing{where}"
     if reached.expected_forced is not None:
-        told += f", of which {usd_text(reached.expected_forced)} are expected to be forced"
+        told += f", of which {amount_text(reached.expected_forced)} are expected to be forced"
     if overlap(check.amount, low, high):
         return check.answer("supported", f"Nominally, {told}; the claim is within its band.", rule)
     if check.amount.unit == "USD" and is_same(check.amount, mirrored.notional):
@@ -65,9 +65,7 @@ def standing(check: Checking) -> ClaimCheck:
     if meaning := factor_of(check.amount, ours):
         return check.answer("unit_error_suspected", f"{told.capitalize()}; {meaning}.", rule)
     if check.amount.low > found.open_interest and check.amount.unit == "USD":
-        sentence = (
-            f"It is more than all open interest of one side at these venues, {usd_text(found.open_interest)}."
-        )
+        sentence = f"It is more than all open interest of one side at these venues, {amount_text(found.open_interest)}."
         return check.answer("contradicted", sentence, rule)
     if reached.notional_band is None and overlap(
         check.amount, ours / UNCALIBRATED[1], ours * UNCALIBRATED[1]
@@ -126,7 +124,7 @@ def target(check: Checking) -> ClaimCheck:
     _keep(check, f"standing_notional.{reached.position_side}", reached, found)
     sentence = (
         f"Whether the price goes to {check.price:,.0f}, {reached.distance:+.1%} away, cannot be known; "
-        f"{usd_text(reached.notional)} of {reached.position_side}s stand on the way."
+        f"{amount_text(reached.notional)} of {reached.position_side}s stand on the way."
     )
     return check.undecided(sentence, f"powderkeg squeeze {check.evidence.coin} --to {check.price:.0f}")
 
@@ -145,7 +143,7 @@ def cluster(check: Checking) -> ClaimCheck:
         verb = "holds" if near else "has none there; the nearest holds"
         return check.answer(
             "supported" if near else "contradicted",
-            f"The map {verb} {usd_text(one.notional)} of {one.side}s from {one.price_low:,.0f} to {one.price_high:,.0f}.",
+            f"The map {verb} {amount_text(one.notional)} of {one.side}s from {one.price_low:,.0f} to {one.price_high:,.0f}.",
             rule,
         )
     return check.answer("contradicted", "The map has no cluster of that side.", rule)
@@ -166,7 +164,7 @@ def map_comparison(check: Checking) -> ClaimCheck:
     verdicts = {larger_side(*sides.values()), larger_side(ten.long_notional, ten.short_notional)}
     rule = "largest cluster and sum within 10 % of price, which must agree; one tenth apart"
     told = (
-        f"The largest cluster above holds {usd_text(sides['short'])}, that below {usd_text(sides['long'])}; "
-        f"{usd_text(ten.short_notional)} stand within 10 % above, {usd_text(ten.long_notional)} below."
+        f"The largest cluster above holds {amount_text(sides['short'])}, that below {amount_text(sides['long'])}; "
+        f"{amount_text(ten.short_notional)} stand within 10 % above, {amount_text(ten.long_notional)} below."
     )
     return check.compared(verdicts, told, rule)

@@ -10,10 +10,10 @@ from powderkeg.analytics.claim_checking import (
     NEAR,
     Checking,
     ClaimCheck,
+    amount_text,
     around,
     factor_of,
     overlap,
-    usd_text,
 )
 from powderkeg.analytics.claim_quantities import Quantity
 from powderkeg.errors import InputError
@@ -101,7 +101,7 @@ def interest(check: Checking) -> ClaimCheck:
     ours = sum(base * (price if unit == "USD" else 1) for base, price in pairs)
     check.fact("open_interest", ours, "USD" if unit == "USD" else "base", f"{len(pairs)} venues, one side")
     rule = "5 %; venues that are not in the data can only add to it"
-    told = f"These venues have {usd_text(ours, unit)} of open interest, each contract counted once"
+    told = f"These venues have {amount_text(ours, unit)} of open interest, each contract counted once"
     if overlap(check.amount, *around(ours)):
         return check.answer("supported", f"{told}.", rule)
     if meaning := factor_of(check.amount, ours, both_sides=True):

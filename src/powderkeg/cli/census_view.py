@@ -17,9 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from powderkeg.cli.live_view import live_view
-from powderkeg.cli.terminal import messages, output, print_json, usd
+from powderkeg.cli.terminal import messages, output, print_json
 from powderkeg.cli.terminal_text import count_text, length_text, plain_text
 from powderkeg.core.census_policy import CLASSES
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import SECOND, iso
 
 if TYPE_CHECKING:

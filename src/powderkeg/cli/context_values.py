@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from rich.box import SIMPLE
-from rich.table import Table
 from rich.text import Text
 
 from powderkeg.analytics.market_context import MarketContext
-from powderkeg.cli.terminal import output, price_text, usd
+from powderkeg.cli.terminal import price_text
+from powderkeg.model.amount_text import usd
 from powderkeg.model.fact import Fact
 from powderkeg.model.times import DAY, HOUR, MINUTE
 
 UNKNOWN = Text("-", style="dim")
-_WIDEST = 100
 
 
 def value_text(fact: Fact) -> Text:
@@ -53,25 +51,6 @@ _WRITTEN: dict[str, Callable[[float], str]] = {
 def told(result: MarketContext, name: str) -> str:
     """Return a fact as text."""
     return value_text(result.fact(name)).plain
-
-
-def table_of(title: str, *headings: str, left: Sequence[int] = (0,)) -> Table:
-    """Return a table whose columns of words, but for the first, yield to numbers where space is short."""
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(
-            heading,
-            justify="left" if number in left else "right",
-            overflow="fold",
-            no_wrap=number not in left[1:],
-        )
-    return table
-
-
-def print_table(table: Table) -> None:
-    """Print a table, if it has rows."""
-    if table.row_count:
-        output.print(table, width=min(_WIDEST, output.width))
 
 
 def facts_of(result: MarketContext, *names: str) -> list[Text]:

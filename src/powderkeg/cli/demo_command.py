@@ -51,12 +51,13 @@ def demo(
 
     from powderkeg.analytics.calibrating import calibration
     from powderkeg.cli.terminal import output as console
-    from powderkeg.cli.terminal import print_map, usd, working
+    from powderkeg.cli.terminal import print_map, working
     from powderkeg.errors import OutputError
     from powderkeg.maps.map_run import map_run
     from powderkeg.maps.market_frame import market_frame
     from powderkeg.maps.parameter_file import write_calibration
     from powderkeg.maps.table_file import write_table
+    from powderkeg.model.amount_text import usd
     from powderkeg.model.times import duration, iso
     from powderkeg.simulation.market import simulated_market
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import duration_text, iso
 
 if TYPE_CHECKING:
@@ -62,14 +63,6 @@ def print_json(value: object) -> None:
 def print_written(path: Path, *, as_json: bool) -> None:
     """Say that a file was written: on stdout to a person, on stderr beside JSON."""
     (messages if as_json else output).print(f"wrote {path}", soft_wrap=True)
-
-
-def usd(amount: float) -> str:
-    """Return an amount in USD with three significant digits, such as ``$4.34bn``."""
-    for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
-        if abs(amount) >= 0.9995 * size:
-            return f"${_three_digits(amount / size)}{unit}"
-    return f"${amount:.0f}"
 
 
 def price_text(price: float, digits: int = 6) -> str:
@@ -338,11 +331,6 @@ def print_inputs(inputs: Sequence[SeriesCoverage]) -> None:
 def print_note(text: str) -> None:
     """Print a line of small print, whole."""
     output.print(text, style="dim", markup=False, soft_wrap=True)
-
-
-def _three_digits(value: float) -> str:
-    decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    return f"{value:,.{decimals}f}"
 
 
 def _finite(value: object) -> object:

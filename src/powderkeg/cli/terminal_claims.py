@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from powderkeg.cli.terminal import output, price_text, usd
+from powderkeg.cli.terminal import output, price_text
 from powderkeg.cli.terminal_text import count_text, plain_text
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import iso
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from powderkeg.cli.context_values import (
     UNKNOWN,
     facts_of,
     length_text,
-    print_table,
-    table_of,
     told,
     value_text,
 )
-from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note, usd
+from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note
 from powderkeg.cli.terminal_ripple import print_history, print_ripple, print_stress
+from powderkeg.cli.terminal_tables import print_table, table_of
+from powderkeg.model.amount_text import usd
 from powderkeg.model.fact import Fact
 from powderkeg.model.times import iso
 

@@ -18,9 +18,9 @@ from powderkeg.cli.terminal import (
     print_caveats,
     print_note,
     print_noted,
-    usd,
 )
 from powderkeg.cli.terminal_text import time_text
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import duration_text
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
@@ -20,14 +19,14 @@ from powderkeg.cli.terminal import (
     output,
     price_text,
     print_note,
-    usd,
 )
+from powderkeg.cli.terminal_tables import WIDEST, print_table, table_of
 from powderkeg.core.liquidation_imbalance import LEAST_USD
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import DAY, duration_text, iso
 from powderkeg.venues.venue import Venue
 
 _COLOURS = (LONG_COLOUR, SHORT_COLOUR)
-_WIDEST = 100
 _MOST_ROWS = 48
 _MOST_SYMBOLS = 2
 _BAR, _NARROW_BAR = 12, 4
@@ -50,27 +49,9 @@ def print_liquidations(result: RealisedLiquidations) -> None:
     _print_small_print(result)
 
 
-def _table(*headings: str, title: str, left: Sequence[int] = (0,), wrapped: Sequence[int] = ()) -> Table:
-    """Return a table whose columns of words, and those `wrapped`, yield to numbers where space is short."""
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(
-            heading,
-            justify="left" if number in left else "right",
-            overflow="fold",
-            no_wrap=number not in (*left, *wrapped),
-        )
-    return table
-
-
-def _print(table: Table) -> None:
-    output.print(table, width=min(_WIDEST, output.width))
-
-
 def _print_venues(result: RealisedLiquidations) -> None:
-    table = _table(
-        "venue", "symbols", "longs", "shorts", "events", "known", "what it is", title="Venues", left=(0, 1, 6)
-    )
+    headings = ("venue", "symbols", "longs", "shorts", "events", "known", "what it is")
+    table = table_of("Venues", *headings, left=(0, 1, 6), wrapped=(0,))
     for one in result.venues:
         table.add_row(one.venue.title, _symbols(one), *_amounts(one.whole), _what(one))
         if one.corrected:
@@ -81,7 +62,7 @@ def _print_venues(result: RealisedLiquidations) -> None:
         corrected = [one.venue.title for one in result.venues if one.corrected]
         if corrected:
             _add_corrected(table, result.whole, f"{', '.join(corrected)} corrected")
-    _print(table)
+    print_table(table)
 
 
 def _symbols(one: VenueLiquidations) -> str:
@@ -154,11 +135,11 @@ def _print_intervals(result: RealisedLiquidations) -> None:
         "known",
         "venues",
     ]
-    table = _table(*headings, title=f"Every {duration_text(result.interval)}", left=(0, 3))
+    table = table_of(f"Every {duration_text(result.interval)}", *headings, left=(0, 3), wrapped=(0,))
     amounts = result.intervals.usd
     shown = amounts[first:][result.intervals.recorded[first:]]
     largest = float(shown.max()) if shown.size else 0.0
-    widest = _BAR if output.width >= _WIDEST else _NARROW_BAR
+    widest = _BAR if output.width >= WIDEST else _NARROW_BAR
     for number in range(first, len(result.starts)):
         moment = iso(int(result.starts[number]))[5 if several_days else 11 : 16].replace("T", " ")
         venues = f"{result.listened(number)} of {len(result.venues)}"
@@ -177,7 +158,7 @@ def _print_intervals(result: RealisedLiquidations) -> None:
             _share(float(result.intervals.share[number])),
             venues,
         )
-    _print(table)
+    print_table(table)
     if first:
         print_note(f"{first} earlier intervals are not shown; --json has them.")
 
@@ -191,7 +172,7 @@ def _print_largest(result: RealisedLiquidations) -> None:
     if not result.largest:
         return
     headings = ("time (UTC)", "venue", "symbol", "side", "USD", "price", "which is its")
-    table = _table(*headings, title="Largest", left=(0, 1, 2, 3, 6))
+    table = table_of("Largest", *headings, left=(0, 1, 2, 3, 6), wrapped=(0,))
     for order in result.largest:
         colour = LONG_COLOUR if order.position_side == "long" else SHORT_COLOUR
         table.add_row(
@@ -203,12 +184,12 @@ def _print_largest(result: RealisedLiquidations) -> None:
             price_text(order.price),
             order.price_meaning,
         )
-    _print(table)
+    print_table(table)
 
 
 def _print_imbalances(imbalances: Sequence[RealisedImbalance]) -> None:
     headings = ("last", "known", "longs", "shorts", "headline", "imbalance", "90 % of it", "more long than")
-    table = _table(*headings, title="Imbalance, from what was reported", wrapped=(4, 6, 7))
+    table = table_of("Imbalance, from what was reported", *headings, wrapped=(0, 4, 6, 7))
     for one in imbalances:
         if one.headline is None or one.long_usd is None or one.short_usd is None:
             table.add_row(duration_text(one.window.length), "0%", _NOT_RECORDED, style="dim")
@@ -224,7 +205,7 @@ def _print_imbalances(imbalances: Sequence[RealisedImbalance]) -> None:
             "-" if one.interval is None else f"{one.interval.low:+.2f} to {one.interval.high:+.2f}",
             "-" if rank is None else f"{rank.share:.0%} of {rank.windows:,}",
         )
-    _print(table)
+    print_table(table)
 
 
 def _headline(one: RealisedImbalance) -> str:

@@ -16,8 +16,8 @@ from powderkeg.cli.terminal import (
     print_note,
     print_noted,
     print_reading,
-    usd,
 )
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import duration_text, iso
 
 if TYPE_CHECKING:

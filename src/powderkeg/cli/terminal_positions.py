@@ -10,11 +10,12 @@ from rich.text import Text
 
 from powderkeg.analytics.measured_changes import MARKS, ChangedPosition, MeasuredChanges
 from powderkeg.analytics.measured_positions import SIDES, MeasuredPositions
-from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note, usd
+from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note
 from powderkeg.cli.terminal_text import count_text, length_text, plain_text, time_text
 from powderkeg.core.account_resampling import Estimate
 from powderkeg.core.position_changes import FATES
 from powderkeg.core.position_distances import QUANTILES
+from powderkeg.model.amount_text import usd
 
 _COLOURS = dict(zip(SIDES, (LONG_COLOUR, SHORT_COLOUR), strict=True))
 _WIDEST = 100

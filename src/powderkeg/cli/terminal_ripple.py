@@ -7,9 +7,11 @@ import math
 from rich.text import Text
 
 from powderkeg.analytics.market_context import MarketContext
-from powderkeg.cli.context_values import UNKNOWN, facts_of, print_table, table_of, told
-from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note, usd
+from powderkeg.cli.context_values import UNKNOWN, facts_of, told
+from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note
+from powderkeg.cli.terminal_tables import print_table, table_of
 from powderkeg.core.co_movement import Measured
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import iso
 
 _DAYS = 6

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, print_inputs, print_note, usd
+from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, print_inputs, print_note
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import iso
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note, print_noted, usd
+from powderkeg.cli.terminal import LONG_COLOUR, SHORT_COLOUR, output, price_text, print_note, print_noted
+from powderkeg.model.amount_text import usd
 from powderkeg.model.times import duration_text, iso
 
 if TYPE_CHECKING:
