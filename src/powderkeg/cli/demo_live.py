@@ -120,7 +120,8 @@ def live_demo(
 
             files: dict[str, str | Path] = {} if parameters is None else {ALL: parameters}
             served = ServedLake(lake, files, recorder)
-            run_server(served, host="127.0.0.1", port=port, seconds=seconds, ready=ready)
+            with _completing(lake, venues.urls, coin):
+                run_server(served, host="127.0.0.1", port=port, seconds=seconds, ready=ready)
     finally:
         venues.__exit__(None, None, None)
     console.print("The live market has ended; its lake stays, and another demo replaces it.")
