@@ -32,35 +32,44 @@ export function ColourBar() {
             }}
           />
         ))}
-        <input
-          type="range"
-          class="handle"
-          min="0"
-          max="1"
-          step="0.01"
+        <Handle
+          name="threshold"
+          label="Faintest cell that is drawn"
           value={threshold.value}
-          aria-label="Faintest cell that is drawn"
-          data-testid="threshold"
-          onInput={(event) =>
-            (threshold.value = Math.min(Number(event.currentTarget.value), saturation.value - LEAST_APART))
-          }
+          move={(value) => (threshold.value = Math.min(value, saturation.value - LEAST_APART))}
         />
-        <input
-          type="range"
-          class="handle"
-          min="0"
-          max="1"
-          step="0.01"
+        <Handle
+          name="saturation"
+          label="From here on all cells are equally bright"
           value={saturation.value}
-          aria-label="From here on all cells are equally bright"
-          data-testid="saturation"
-          onInput={(event) =>
-            (saturation.value = Math.max(Number(event.currentTarget.value), threshold.value + LEAST_APART))
-          }
+          move={(value) => (saturation.value = Math.max(value, threshold.value + LEAST_APART))}
         />
       </div>
       <span class="colour-end">{amount(saturation.value)}</span>
       <span class="colour-unit">USD per {bin} of price; filters the picture, never the sums</span>
     </div>
+  );
+}
+
+interface HandleParts {
+  name: string;
+  label: string;
+  value: number;
+  move: (value: number) => void;
+}
+
+function Handle({ name, label, value, move }: HandleParts) {
+  return (
+    <input
+      type="range"
+      class="handle"
+      min="0"
+      max="1"
+      step="0.01"
+      value={value}
+      aria-label={label}
+      data-testid={name}
+      onInput={(event) => move(Number(event.currentTarget.value))}
+    />
   );
 }

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from powderkeg.lake.market_lake import Lake
 from powderkeg.server.application import application
-from powderkeg.server.connection_guard import connection_options
 from powderkeg.server.server_rules import ServerRules
+from server.listening import listening
 
 # The browser looks for nothing outside: it is on this machine alone.
 _FLAGS = (
@@ -56,8 +54,7 @@ class PageServer:
         self._lake = lake
         self._rules = ServerRules(burst=100_000, poll_seconds=0.2, **rules)
         self._port = 0
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._running = ExitStack()
 
     @property
     def url(self) -> str:
@@ -67,28 +64,11 @@ class PageServer:
     def start(self) -> None:
         """Listen, and return once it does."""
         app = application(self._lake, self._rules, lambda: self.now)
-        server = uvicorn.Server(
-            uvicorn.Config(app, host="127.0.0.1", port=self._port, **connection_options(self._rules))
-        )
-        started = threading.Event()
-        startup = server.startup
-
-        async def told(sockets: Any = None) -> None:
-            await startup(sockets)
-            self._port = server.servers[0].sockets[0].getsockname()[1]
-            started.set()
-
-        server.startup = told  # type: ignore[method-assign]
-        self._server, self._thread = server, threading.Thread(target=server.run, daemon=True)
-        self._thread.start()
-        assert started.wait(30), "the server did not start"
+        self._port = self._running.enter_context(listening(app, self._rules, self._port)).port
 
     def stop(self) -> None:
         """Stop listening, and return once it has."""
-        if self._server and self._thread:
-            self._server.should_exit = True
-            self._thread.join(30)
-            assert not self._thread.is_alive()
+        self._running.close()
 
 
 @dataclass

@@ -74,9 +74,9 @@ def rest(made: socket.socket) -> bytes:
 
 
 @contextmanager
-def listening(app: ASGIApp, rules: ServerRules) -> Iterator[Listening]:
-    """Serve `app` with the protocols that ``powderkeg serve`` uses."""
-    place = socket.create_server(("127.0.0.1", 0), backlog=2_048)
+def listening(app: ASGIApp, rules: ServerRules, port: int = 0) -> Iterator[Listening]:
+    """Serve `app` with the protocols that ``powderkeg serve`` uses, on a port or on any that is free."""
+    place = socket.create_server(("127.0.0.1", port), backlog=2_048)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, **connection_options(rules)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
     thread.start()

@@ -21,7 +21,7 @@ import {
 } from "lightweight-charts";
 
 import type { Heatmap, Level } from "../data/heatmap_data";
-import { candleOf, columnAt, slotTime } from "../data/time_axis";
+import { candleOf, slotTime } from "../data/time_axis";
 import { moment, percent, priceDecimals, usd, type TimeZone } from "../format";
 import type { Theme } from "../data/colours";
 import { CHART_COLOURS, type ChartColours } from "./chart_colours";
@@ -294,11 +294,6 @@ export class PriceChart {
   /** The chart as a picture, without the pointer. */
   picture(): HTMLCanvasElement {
     return this.api.takeScreenshot(true, false);
-  }
-
-  /** The column of a time; it may lie outside. */
-  columnAt(ms: number): number {
-    return this.data ? columnAt(this.data, ms) : -1;
   }
 
   private timeText(time: Time): string {

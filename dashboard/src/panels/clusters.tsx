@@ -4,7 +4,7 @@ import { chart } from "../chart/chart_view";
 import type { MapObject } from "../data/api_types";
 import { map } from "../data/store";
 import { percent, price, usd } from "../format";
-import { BandText, Loaded, Side } from "./parts";
+import { BandText, Loaded, PickRow, Side } from "./parts";
 
 export function Clusters() {
   return <Loaded of={map}>{(known) => <Table known={known} />}</Loaded>;
@@ -32,13 +32,10 @@ function Table({ known }: { known: MapObject }) {
         </thead>
         <tbody>
           {known.clusters.map((one) => (
-            <tr
+            <PickRow
               key={one.price_peak}
-              class="clickable"
-              tabIndex={0}
               title={`${price(one.price_low)} to ${price(one.price_high)}; click to mark it on the chart`}
-              onClick={() => chart.value?.mark(one.price_peak, usd(one.notional))}
-              onKeyDown={(event) => event.key === "Enter" && chart.value?.mark(one.price_peak, usd(one.notional))}
+              pick={() => chart.value?.mark(one.price_peak, usd(one.notional))}
             >
               <td>
                 <Side side={one.side} />
@@ -50,7 +47,7 @@ function Table({ known }: { known: MapObject }) {
                 <span class="over">{usd(one.notional)}</span>
                 <BandText band={one.notional_band} />
               </td>
-            </tr>
+            </PickRow>
           ))}
         </tbody>
       </table>

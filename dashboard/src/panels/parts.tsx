@@ -46,6 +46,21 @@ export function Side({ side }: { side: "long" | "short" }) {
   return <span class={`side ${side}`}>{side === "long" ? "▼ long" : "▲ short"}</span>;
 }
 
+/** A row of a table that does something when it is clicked, or when Enter is pressed on it. */
+export function PickRow({ pick, title, children }: { pick: () => void; title?: string | undefined; children: ComponentChildren }) {
+  return (
+    <tr
+      class="clickable"
+      tabIndex={0}
+      title={title}
+      onClick={pick}
+      onKeyDown={(event) => event.key === "Enter" && pick()}
+    >
+      {children}
+    </tr>
+  );
+}
+
 /** Choices of which one holds. */
 export function Choice<T extends string>({
   label,

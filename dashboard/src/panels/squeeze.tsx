@@ -7,7 +7,7 @@ import type { Squeeze as SqueezeObject } from "../data/api_types";
 import { percent, price, usd } from "../format";
 import { kind } from "../state";
 import { EnvelopePlot } from "./envelope_plot";
-import { BandText, Choice, Loaded } from "./parts";
+import { BandText, Choice, Loaded, PickRow } from "./parts";
 
 const STRESSES: readonly (readonly [Stress, string, string])[] = [
   ["calm", "Calm", "all of the depth"],
@@ -153,14 +153,9 @@ function Zones({ one }: { one: SqueezeObject }) {
         </thead>
         <tbody>
           {largest.map((zone) => (
-            <tr
+            <PickRow
               key={zone.trigger_price}
-              class="clickable"
-              tabIndex={0}
-              onClick={() => (asked.value = { ...asked.value, price: zone.trigger_price, size: null })}
-              onKeyDown={(event) =>
-                event.key === "Enter" && (asked.value = { ...asked.value, price: zone.trigger_price, size: null })
-              }
+              pick={() => (asked.value = { ...asked.value, price: zone.trigger_price, size: null })}
             >
               <td class="number">{price(zone.trigger_price)}</td>
               <td class="number">{zone.landing_price === null ? "end of the book" : price(zone.landing_price)}</td>
@@ -169,7 +164,7 @@ function Zones({ one }: { one: SqueezeObject }) {
                 <BandText band={zone.trigger_size_band} />
               </td>
               <td class="number">{usd(zone.forced)}</td>
-            </tr>
+            </PickRow>
           ))}
         </tbody>
       </table>

@@ -6,7 +6,7 @@ import { chart } from "../chart/chart_view";
 import type { Positions } from "../data/api_types";
 import { positions } from "../data/store";
 import { age, percent, price, usd } from "../format";
-import { Loaded, Side } from "./parts";
+import { Loaded, PickRow, Side } from "./parts";
 
 type Order = "notional" | "distance";
 const order = signal<Order>("notional");
@@ -47,15 +47,10 @@ function Table({ found }: { found: Positions }) {
         </thead>
         <tbody>
           {rows.map((one) => (
-            <tr
+            <PickRow
               key={one.account + one.position_side + one.liquidation_price}
-              class="clickable"
-              tabIndex={0}
-              onClick={() => chart.value?.mark(one.liquidation_price, usd(one.notional))}
-              onKeyDown={(event) =>
-                event.key === "Enter" && chart.value?.mark(one.liquidation_price, usd(one.notional))
-              }
               title={`${one.margin_mode ?? "unknown"} margin, ${percent(one.share, 2)} of the side; click to mark its level`}
+              pick={() => chart.value?.mark(one.liquidation_price, usd(one.notional))}
             >
               <td class="account">{one.account}</td>
               <td>
@@ -67,7 +62,7 @@ function Table({ found }: { found: Positions }) {
               <td class="number" title="age of the account's state">
                 {age(one.age)}
               </td>
-            </tr>
+            </PickRow>
           ))}
         </tbody>
       </table>

@@ -18,6 +18,7 @@ from powderkeg.analytics.realised_imbalance import RealisedImbalance, realised_i
 from powderkeg.analytics.realised_liquidations import HISTORY
 from powderkeg.analytics.window_totals import WindowTotals
 from powderkeg.core.alignment import cadence_of, last_known
+from powderkeg.core.funding_rates import COMMON_INTERVAL
 from powderkeg.errors import InputError
 from powderkeg.lake.dataset_key import DatasetKey
 from powderkeg.lake.market_lake import Lake
@@ -25,12 +26,11 @@ from powderkeg.maps.input_coverage import is_fresh
 from powderkeg.maps.lake_positions import lake_snapshots
 from powderkeg.maps.venue_models import VenueModels
 from powderkeg.model.arrays import FloatArray, IntArray
-from powderkeg.model.times import DAY, HOUR
+from powderkeg.model.times import DAY
 from powderkeg.model.window import Window
 from powderkeg.venues.venue import Venue
 
 FUNDING_HISTORY = 90 * DAY
-_COMMON = 8 * HOUR
 _OF_MARKET = frozenset(
     {
         *("price_near_wall", "wall_grew", "wall_swept", "map_imbalance_beyond"),
@@ -171,12 +171,13 @@ class CoinObserver:
             if rows.height > 1:
                 times = rows["ts"].to_numpy()
                 interval = int(told[-1]) if len(told) else cadence_of(times)
-                found.append((times, rows["funding_rate"].to_numpy() * (_COMMON / interval), interval))
+                common = rows["funding_rate"].to_numpy() * (COMMON_INTERVAL / interval)
+                found.append((times, common, interval))
         return found
 
     def _rates(self, time: int) -> Funding | None:
         """Return the mean over the venues that are fresh, and of the same every 8 hours before."""
-        times = time - _COMMON * np.arange(FUNDING_HISTORY // _COMMON + 1, dtype=np.int64)
+        times = time - COMMON_INTERVAL * np.arange(FUNDING_HISTORY // COMMON_INTERVAL + 1, dtype=np.int64)
         rates = []
         for settled, rate, interval in self._funding:
             value, age = last_known(settled, rate, times)

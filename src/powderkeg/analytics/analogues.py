@@ -11,6 +11,7 @@ import numpy as np
 
 from powderkeg.analytics.analogue_features import later_outcomes, state_features, weekly_funding
 from powderkeg.analytics.analogue_words import analogue_sentence
+from powderkeg.analytics.context_facts import FactWriter
 from powderkeg.analytics.daily_history import at_ends, daily_history
 from powderkeg.analytics.reference_bars import reference_bars
 from powderkeg.core.analogues import Analogues, WhatFollowed, nearest_states, what_followed
@@ -175,6 +176,7 @@ def _facts(
 ) -> tuple[Fact, ...]:
     dropped = tuple(f"{name} is left out: {why}" for name, why in found.dropped.items())
     compared = (f"by {', '.join(found.features)}", *dropped)
+    write = FactWriter(at)
     facts: list[Fact] = []
 
     def tell(
@@ -184,20 +186,9 @@ def _facts(
         band: tuple[float, float] | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        known = bool(np.isfinite(value))
-        low, high = band if band is not None and known else (None, None)
+        told = notes if np.isfinite(value) else (*notes, "not known after the days chosen")
         facts.append(
-            Fact(
-                name=f"analogues.{name}",
-                value=float(value) if known else None,
-                unit=unit,
-                as_of=at,
-                source=source,
-                window=window,
-                low=low,
-                high=high,
-                notes=notes if known else (*notes, "not known after the days chosen"),
-            )
+            write.fact(f"analogues.{name}", value, unit, source, window=window, band=band, notes=told)
         )
 
     tell("count", len(found.rows), "count", notes=(f"of {len(found.searched)} days searched",))

@@ -64,7 +64,6 @@ MOST_NUMBERS = 25
 """A sentence with more is a table or a list."""
 _FAR = 90
 _PER_PART = 60
-_LEAST_PRICE = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +257,7 @@ class _Sentence:
         cue = self._cue(one)
         if one.unit in ("percent", "basis points", "percentage points"):
             return self._percent(one, cue)
-        if one.unit in ("", "leverage") or not one.unit:
+        if one.unit in ("", "leverage"):
             self._not_understood(one.start, one.end, "a number whose unit is not said, or that is no amount")
             return None
         if cue == "open_interest":
@@ -366,7 +365,7 @@ class _Sentence:
             return False
         if one.unit == "" and one.value < 100 and "." not in self.text[one.start : one.end]:
             return False
-        if one.value <= _LEAST_PRICE:
+        if one.value <= 0:
             return False
         cue = PRICE_BEFORE.search(before[-60:])
         # Without a currency `of 40,000` is any number.
