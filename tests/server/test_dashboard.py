@@ -262,7 +262,7 @@ def test_thresholds_filter_the_picture_and_never_the_sums(browser: Browser, serv
 def test_switches_work_and_the_address_holds_what_is_shown(browser: Browser, server: PageServer) -> None:
     with opened(browser, server, PLAIN) as page:
         page.ready()
-        tabs = ("squeeze", "imbalance", "whales", "assumptions", "coverage", "clusters")
+        tabs = ("squeeze", "imbalance", "context", "whales", "assumptions", "coverage", "clusters")
         for tab in tabs:
             page.page.get_by_test_id(f"tab-{tab}").click()
             page.page.wait_for_function(f"() => location.hash.includes('panel={tab}')")

@@ -326,5 +326,5 @@ export interface MarketContext {
   coin: string;
   as_of: string;
   sections: { name: string; title: string; facts: Fact[] }[];
-  build_ups: { window: string; name: string }[];
+  build_ups: { window: string; name: string | null }[];
 }

@@ -66,7 +66,7 @@ function BuildUps({ told }: { told: MarketContext }) {
         {told.build_ups.map((one) => (
           <tr key={one.window}>
             <td>{one.window}</td>
-            <td>{one.name.replaceAll("_", " ")}</td>
+            <td>{one.name?.replaceAll("_", " ") ?? "not known, or within the usual"}</td>
           </tr>
         ))}
       </tbody>
